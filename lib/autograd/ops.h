@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations without options: what layers call.
+ *
+ * The structs are the parsed options of the public functions and are bounded as the schemas say; shapes are checked
+ * here. Everything else a layer needs (kdst_linear, kdst_relu, kdst_reshape …) has no options and is called as it is.
+ */
+#ifndef KDST_AUTOGRAD_OPS_H
+#define KDST_AUTOGRAD_OPS_H
+
+#include "autograd/op.h"
+#include "core/options.h"
+
+#include <kdst/ops.h>
+
+/* [vertical, horizontal] */
+typedef struct kdst__conv2d_attrs {
+    int64_t stride[2], padding[2];
+} kdst__conv2d_attrs;
+
+/* [vertical, horizontal]; stride 0: the kernel */
+typedef struct kdst__pool2d_attrs {
+    int64_t kernel[2], stride[2], padding[2];
+} kdst__pool2d_attrs;
+
+typedef struct kdst__batch_norm_attrs {
+    int64_t training;
+    double momentum, eps;
+} kdst__batch_norm_attrs;
+
+kdst_status kdst__conv2d(
+    kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst__conv2d_attrs *attrs, kdst_tensor **out);
+kdst_status kdst__max_pool2d(kdst_tensor *x, const kdst__pool2d_attrs *attrs, kdst_tensor **out);
+kdst_status kdst__avg_pool2d(kdst_tensor *x, const kdst__pool2d_attrs *attrs, kdst_tensor **out);
+/* running_mean and running_var: any strides; written (training) only when the call succeeds. */
+kdst_status kdst__batch_norm(
+    kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
+    const kdst__batch_norm_attrs *attrs, kdst_tensor **out);
+kdst_status kdst__dropout(kdst_tensor *x, double rate, kdst_tensor **out);
+
+extern const kdst__schema kdst__schema_conv2d, kdst__schema_max_pool2d, kdst__schema_avg_pool2d, kdst__schema_batch_norm;
+
+#endif
