@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Differentiable operations.
+ *
+ * Every operation takes tensors of one context and one floating-point type (float32 or float64), makes a new tensor and
+ * is recorded when an input requires a gradient. Names, shapes and defaults are PyTorch's.
+ */
+#ifndef KDST_OPS_H
+#define KDST_OPS_H
+
+#include <kdst/autograd.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- arithmetic; shapes are broadcast as in NumPy ---- */
+
+/** a + b, element by element.
+ *
+ *  @param      a    any shape
+ *  @param      b    any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_add(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** a - b, element by element.
+ *
+ *  @param      a    any shape
+ *  @param      b    any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_sub(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** a * b, element by element.
+ *
+ *  @param      a    any shape
+ *  @param      b    any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_mul(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** a / b, element by element.
+ *
+ *  @param      a    any shape
+ *  @param      b    any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_div(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/* ---- products ---- */
+
+/** Matrix product a b.
+ *
+ *  @param      a    [M, K]
+ *  @param      b    [K, N]
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_matmul(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** Affine map x weight^T + bias.
+ *
+ *  @param      x       [N, I]
+ *  @param      weight  [O, I]
+ *  @param      bias    [O], nullable
+ *  @param[out] out     new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_linear(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, kdst_tensor **out);
+
+/** Two-dimensional cross-correlation with zero padding.
+ *
+ *  Output side: floor((H + 2 padding - K) / stride) + 1.
+ *
+ *  @param      x        [N, C, H, W]
+ *  @param      weight   [O, C, KH, KW]
+ *  @param      bias     [O], nullable
+ *  @param      options  nullable; schema "conv2d": stride [1,..) = 1, padding [0,..) = 0, each one number or [vertical, horizontal]
+ *  @param[out] out      new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context, option), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_conv2d(
+    kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst_options *options, kdst_tensor **out);
+
+/* ---- pooling ---- */
+
+/** Largest element of each window; padding never wins. Of equal ones the first takes the gradient.
+ *
+ *  @param      x        [N, C, H, W]
+ *  @param      options  nullable; schema "max_pool2d": kernel [1,..) = 2, stride [0,..) = 0 (the kernel), padding [0, kernel / 2] = 0, each one number or two
+ *  @param[out] out      new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, option), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_max_pool2d(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
+
+/** Mean of each window; zeros of the padding count.
+ *
+ *  @param      x        [N, C, H, W]
+ *  @param      options  nullable; schema "avg_pool2d": kernel [1,..) = 2, stride [0,..) = 0 (the kernel), padding [0, kernel / 2] = 0, each one number or two
+ *  @param[out] out      new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, option), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_avg_pool2d(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
+
+/** Mean over height and width, [N, C, H, W] to [N, C].
+ *
+ *  @param      x    [N, C, H, W]
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_global_avg_pool2d(kdst_tensor *x, kdst_tensor **out);
+
+/* ---- normalisation, activation, regularisation ---- */
+
+/** Batch normalisation (Ioffe and Szegedy 2015).
+ *
+ *  y = (x - mean_c) / sqrt(var_c + eps) * gamma_c + beta_c; in training mean and biased variance of the batch, and the
+ *  running statistics move towards them (the variance unbiased); otherwise the running statistics.
+ *
+ *  @param      x             [N, C] or [N, C, H, W]
+ *  @param      gamma         [C], nullable (1)
+ *  @param      beta          [C], nullable (0)
+ *  @param      running_mean  [C], updated in training; nullable in training
+ *  @param      running_var   [C], updated in training; nullable in training
+ *  @param      options       nullable; schema "batch_norm": training 0 | 1 = 1, momentum [0,1] = 0.1, eps (0,inf) = 1e-5
+ *  @param[out] out           new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, option), SHAPE (also: one value a channel in training), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_batch_norm(
+    kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
+    const kdst_options *options, kdst_tensor **out);
+
+/** max(x, 0); the gradient at 0 is 0.
+ *
+ *  @param      x    any shape
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_relu(kdst_tensor *x, kdst_tensor **out);
+
+/** exp(x) / sum exp(x) along an axis.
+ *
+ *  @param      x     rank 1 or more
+ *  @param      axis  0 to rank - 1, or -rank to -1
+ *  @param[out] out   new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_softmax(kdst_tensor *x, int64_t axis, kdst_tensor **out);
+
+/** log of the softmax along an axis, in the log-sum-exp form.
+ *
+ *  @param      x     rank 1 or more
+ *  @param      axis  0 to rank - 1, or -rank to -1
+ *  @param[out] out   new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_log_softmax(kdst_tensor *x, int64_t axis, kdst_tensor **out);
+
+/** Zeroes elements with probability `rate` and scales the others by 1 / (1 - rate).
+ *
+ *  Takes the next random stream of the context.
+ *
+ *  @param      x     any shape
+ *  @param      rate  [0, 1)
+ *  @param[out] out   new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, rate), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dropout(kdst_tensor *x, double rate, kdst_tensor **out);
+
+/* ---- reductions ---- */
+
+/** Sum over axes.
+ *
+ *  @param      x      any shape
+ *  @param      axes   [count], each 0 to rank - 1 or counted from the end; nullable when count is 0
+ *  @param      count  0: over all axes
+ *  @param      keep   1 keeps the reduced axes with size 1, 0 drops them
+ *  @param[out] out    new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis out of range or twice, keep), SHAPE (mean of nothing), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_sum(kdst_tensor *x, const int64_t *axes, int64_t count, int32_t keep, kdst_tensor **out);
+
+/** Mean over axes.
+ *
+ *  @param      x      any shape; not empty
+ *  @param      axes   [count], each 0 to rank - 1 or counted from the end; nullable when count is 0
+ *  @param      count  0: over all axes
+ *  @param      keep   1 keeps the reduced axes with size 1, 0 drops them
+ *  @param[out] out    new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis out of range or twice, keep), SHAPE (mean of nothing), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_mean(kdst_tensor *x, const int64_t *axes, int64_t count, int32_t keep, kdst_tensor **out);
+
+/** Mean cross-entropy of logits and labels: (1/N) sum_n -log softmax(logits_n)[labels_n].
+ *
+ *  @param      logits  [N, K]
+ *  @param      labels  int32 [N], each in [0, K)
+ *  @param[out] out     new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, label out of range, logit not finite), SHAPE (also: empty batch), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_cross_entropy(kdst_tensor *logits, kdst_tensor *labels, kdst_tensor **out);
+
+/* ---- shape; results are views where the layout allows it ---- */
+
+/** The same elements in another shape. A view when x is contiguous, else a copy.
+ *
+ *  @param      x      any tensor
+ *  @param      rank   0 to 8
+ *  @param      shape  [rank]; one entry may be -1: what is left
+ *  @param[out] out    new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, rank), SHAPE (another number of elements), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_reshape(kdst_tensor *x, int64_t rank, const int64_t *shape, kdst_tensor **out);
+
+/** Exchanges two axes; a view.
+ *
+ *  @param      x       any tensor
+ *  @param      axis_a  0 to rank - 1, or -rank to -1
+ *  @param      axis_b  0 to rank - 1, or -rank to -1
+ *  @param[out] out     new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_transpose(kdst_tensor *x, int64_t axis_a, int64_t axis_b, kdst_tensor **out);
+
+/** Elements start, start + step, … below stop of one axis; a view.
+ *
+ *  @param      x      any tensor
+ *  @param      axis   0 to rank - 1, or -rank to -1
+ *  @param      start  0 to the axis' size
+ *  @param      stop   start to the axis' size
+ *  @param      step   >= 1
+ *  @param[out] out    new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis, start, stop or step out of range), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_slice(
+    kdst_tensor *x, int64_t axis, int64_t start, int64_t stop, int64_t step, kdst_tensor **out);
+
+/** Adds zeros in front of and behind one axis.
+ *
+ *  @param      x       any shape, floating point
+ *  @param      axis    0 to rank - 1, or -rank to -1
+ *  @param      before  >= 0
+ *  @param      after   >= 0
+ *  @param[out] out     new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis, negative count), SHAPE (too large), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_pad(kdst_tensor *x, int64_t axis, int64_t before, int64_t after, kdst_tensor **out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

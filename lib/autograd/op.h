@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a differentiable operation is made of, and how it is run.
+ *
+ * An operation is one file in ops/: what it computes, shape rule, forward, backward, descriptor, public function.
+ * ops.def lists all descriptors; the gradient test walks that list. kdst__op_run checks the inputs, applies the shape rule,
+ * makes the result, runs forward and records a node when a gradient can flow.
+ *
+ * Rules for the three functions
+ * - shape: sets call->dtype, rank, shape from inputs and attributes, or fails with SHAPE / INVALID_ARGUMENT.
+ * - forward: fills call->out (contiguous, not cleared). What backward needs besides inputs and result goes into call->saved[i],
+ *   new tensors made with kdst__tensor_new; they are released by the caller of forward when nothing is recorded.
+ * - backward: call->d_out is contiguous; ADDS to each call->d_inputs[i] that is not NULL (contiguous, inputs' shape).
+ *   inputs[i] and out are there only when `keep_inputs` / `keep_out` say so.
+ */
+#ifndef KDST_AUTOGRAD_OP_H
+#define KDST_AUTOGRAD_OP_H
+
+#include "tensor/tensor.h"
+
+#include <kdst/autograd.h>
+
+#include <math.h>
+
+#define KDST__MAX_INPUTS 8
+#define KDST__MAX_SAVED 4
+
+typedef struct kdst__op kdst__op;
+
+typedef struct kdst__call {
+    kdst_context *ctx;
+    const kdst__op *op;
+    void *attrs; /* the operation's own struct, attr_bytes long */
+    int32_t count;
+    kdst_tensor *inputs[KDST__MAX_INPUTS]; /* contiguous unless op->strided; optional ones may be NULL */
+    kdst_tensor *out;
+    kdst_tensor *saved[KDST__MAX_SAVED];
+    kdst_tensor *d_out;
+    kdst_tensor *d_inputs[KDST__MAX_INPUTS];
+    bool recording; /* forward: backward will be possible, so `saved` is wanted */
+    kdst_dtype dtype; /* of the result: shape rule; preset to the type of input 0 */
+    int32_t rank;
+    int64_t shape[KDST__MAX_RANK];
+} kdst__call;
+
+typedef kdst_status (*kdst__call_fn)(kdst__call *call);
+
+struct kdst__op {
+    const char *name;
+    int32_t min_inputs, max_inputs; /* inputs from min_inputs on may be NULL */
+    uint32_t int_inputs;            /* bit i: input i is int32 (labels); all others share one floating-point type */
+    bool any_dtype;                 /* inputs of any type (shape operations) */
+    bool strided;                   /* forward reads any strides: inputs are passed as they are */
+    bool makes_out;                 /* forward makes call->out itself (views, callbacks) */
+    size_t attr_bytes;
+    void (*retain_attrs)(void *attrs);  /* nullable: when a record copies the attributes */
+    void (*release_attrs)(void *attrs); /* nullable: when the record goes */
+    kdst__call_fn shape, forward, backward;
+    const char *no_backward; /* why, when backward is NULL */
+    uint32_t keep_inputs;    /* bit i: backward reads input i */
+    bool keep_out;           /* backward reads the result */
+    /* Test domain: values in [low, high], and no closer than 1e-3 to `kink` (NAN: none). `surrogate`: the gradient is by
+     * definition not the derivative. */
+    double low, high, kink;
+    bool surrogate;
+};
+
+#define KDST__DOMAIN(lo, hi) .low = (lo), .high = (hi), .kink = NAN
+
+/* All descriptors: extern const kdst__op kdst__op_<name>. */
+#define KDST__OP(name) extern const kdst__op kdst__op_##name;
+#include "autograd/ops.def"
+#undef KDST__OP
+
+/* Runs and records. inputs [count] may hold NULL where optional; attrs is copied. Starts with kdst__enter. */
+kdst_status kdst__op_run(
+    const kdst__op *op, kdst_tensor *const *inputs, int32_t count, const void *attrs, kdst_tensor **out);
+
+/* The record of one operation: a handle (class "record") that the result holds. */
+typedef struct kdst__node {
+    kdst__handle base;
+    const kdst__op *op;
+    void *attrs;
+    uint64_t sequence; /* order of recording */
+    uint64_t pass;     /* number of the last backward pass that met it */
+    int32_t count;
+    bool used_up;
+    struct kdst__node *edge_nodes[KDST__MAX_INPUTS]; /* record that made input i, or NULL */
+    kdst_tensor *edge_leaves[KDST__MAX_INPUTS];      /* leaf that wants a gradient, or NULL */
+    kdst_tensor *inputs[KDST__MAX_INPUTS];           /* kept for backward */
+    uint64_t versions[KDST__MAX_INPUTS];             /* of their storages when recorded */
+    kdst_tensor *out;                                /* kept view of the result */
+    uint64_t out_version;
+    kdst_tensor *saved[KDST__MAX_SAVED];
+    kdst_dtype dtype;
+    int32_t rank;
+    int64_t shape[KDST__MAX_RANK];
+    int32_t in_rank[KDST__MAX_INPUTS];
+    int64_t in_shape[KDST__MAX_INPUTS][KDST__MAX_RANK];
+    kdst_tensor *grad; /* during a pass: what has been added up for the result */
+} kdst__node;
+
+/* Recording state of a context. */
+bool kdst__grad_enabled(kdst_context *ctx);
+/* Internal no-grad scope that cannot fail once the context has its autograd state: returns 1 when begun, 0 = out of memory. */
+bool kdst__no_grad_push(kdst_context *ctx);
+void kdst__no_grad_pop(kdst_context *ctx);
+
+/* Shape helpers for shape rules; on failure the message is set. */
+kdst_status kdst__op_need_rank(kdst__call *call, int32_t input, int32_t rank, const char *what);
+kdst_status kdst__op_same_as_input(kdst__call *call); /* result like input 0 */
+kdst_status kdst__op_broadcast(kdst__call *call);     /* result = broadcast of inputs 0 and 1 */
+
+#endif

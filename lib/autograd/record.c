@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running an operation and recording it.
+ *
+ * kdst__op_run checks the inputs against the descriptor, applies the shape rule, makes the result, runs forward and,
+ * when a gradient can flow, hangs a record on the result. A record holds the records and leaves its gradient goes to
+ * (the edges) and what backward reads, so its life is that of the results made from it: there is nothing to clear.
+ * The result itself is kept as a view without a record, or it would hold itself for ever.
+ */
+#include "autograd/record.h"
+
+#include <string.h>
+
+static void autograd_destroy(kdst_context *ctx, void *value)
+{
+    kdst__free(kdst__context_memory(ctx), value, sizeof(kdst__autograd));
+}
+
+kdst__autograd *kdst__autograd_of(kdst_context *ctx)
+{
+    kdst__autograd *state = kdst__slot_get(ctx, KDST__SLOT_AUTOGRAD);
+    if (state) return state;
+    state = kdst__alloc_zero(kdst__context_memory(ctx), sizeof *state);
+    if (state) kdst__slot_set(ctx, KDST__SLOT_AUTOGRAD, state, autograd_destroy);
+    return state;
+}
+
+bool kdst__grad_enabled(kdst_context *ctx)
+{
+    kdst__autograd *state = kdst__slot_get(ctx, KDST__SLOT_AUTOGRAD);
+    return !state || state->no_grad == 0;
+}
+
+bool kdst__no_grad_push(kdst_context *ctx)
+{
+    kdst__autograd *state = kdst__autograd_of(ctx);
+    if (!state) return false;
+    state->no_grad++;
+    return true;
+}
+
+void kdst__no_grad_pop(kdst_context *ctx)
+{
+    kdst__autograd_of(ctx)->no_grad--;
+}
+
+kdst_status kdst_no_grad_begin(kdst_context *ctx)
+{
+    if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(ctx);
+    return kdst__no_grad_push(ctx) ? KDST_STATUS_OK : kdst__fail_memory(ctx, "no_grad_begin");
+}
+
+kdst_status kdst_no_grad_end(kdst_context *ctx)
+{
+    if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(ctx);
+    if (kdst__grad_enabled(ctx)) return kdst__fail(ctx, KDST_STATUS_STATE, "no_grad_end: no scope is open");
+    kdst__no_grad_pop(ctx);
+    return KDST_STATUS_OK;
+}
+
+/* ---- life of a record ---- */
+
+void kdst__node_forget(kdst__node *node)
+{
+    for (int32_t i = 0; i < KDST__MAX_INPUTS; i++) {
+        kdst__handle_release(node->inputs[i]);
+        node->inputs[i] = NULL;
+    }
+    for (int32_t i = 0; i < KDST__MAX_SAVED; i++) {
+        kdst__handle_release(node->saved[i]);
+        node->saved[i] = NULL;
+    }
+    kdst__handle_release(node->out);
+    node->out = NULL;
+    if (node->attrs) {
+        if (node->op->release_attrs) node->op->release_attrs(node->attrs);
+        kdst__free(kdst__context_memory(node->base.ctx), node->attrs, node->op->attr_bytes);
+        node->attrs = NULL;
+    }
+}
+
+static void node_destroy(void *object)
+{
+    kdst__node *node = object;
+    kdst__node_forget(node);
+    kdst__handle_release(node->grad);
+    for (int32_t i = 0; i < KDST__MAX_INPUTS; i++) {
+        kdst__handle_release(node->edge_nodes[i]);
+        kdst__handle_release(node->edge_leaves[i]);
+    }
+}
+
+static const kdst__class node_class = {"record", node_destroy};
+
+static void node_connect(kdst__node *node, int32_t i, kdst_tensor *input)
+{
+    node->in_rank[i] = input->rank;
+    memcpy(node->in_shape[i], input->shape, sizeof input->shape);
+    if (input->node) kdst__handle_retain(node->edge_nodes[i] = input->node);
+    else if (input->requires_grad) kdst__handle_retain(node->edge_leaves[i] = input);
+}
+
+/* Hangs a record of `call` on its result; `originals` are the inputs as the caller gave them. */
+static kdst_status node_record(kdst__call *call, kdst_tensor *const *originals)
+{
+    const kdst__op *op = call->op;
+    kdst_context *ctx = call->ctx;
+    kdst__autograd *state = kdst__autograd_of(ctx);
+    kdst__node *node = state ? kdst__handle_create(ctx, &node_class, sizeof *node) : NULL;
+    if (!node) return kdst__fail_memory(ctx, op->name);
+    node->op = op;
+    if (op->attr_bytes) {
+        node->attrs = kdst__alloc(kdst__context_memory(ctx), op->attr_bytes);
+        if (!node->attrs) goto fail;
+        memcpy(node->attrs, call->attrs, op->attr_bytes);
+        if (op->retain_attrs) op->retain_attrs(node->attrs);
+    }
+    if (op->keep_out) {
+        kdst_tensor *out = call->out;
+        if (kdst__tensor_view(op->name, out, out->rank, out->shape, out->stride, out->offset, &node->out)) goto fail;
+        node->out_version = out->storage->version;
+    }
+    node->count = call->count;
+    for (int32_t i = 0; i < call->count; i++) {
+        if (!originals[i]) continue;
+        node_connect(node, i, originals[i]);
+        if (op->keep_inputs >> i & 1) {
+            kdst__handle_retain(node->inputs[i] = call->inputs[i]);
+            node->versions[i] = call->inputs[i]->storage->version;
+        }
+    }
+    for (int32_t i = 0; i < KDST__MAX_SAVED; i++) kdst__handle_retain(node->saved[i] = call->saved[i]);
+    node->dtype = call->out->dtype;
+    node->rank = call->out->rank;
+    memcpy(node->shape, call->out->shape, sizeof node->shape);
+    node->sequence = ++state->sequence;
+    call->out->node = node;
+    call->out->requires_grad = true;
+    return KDST_STATUS_OK;
+fail:
+    kdst__handle_release(node);
+    return kdst__fail_memory(ctx, op->name);
+}
+
+/* ---- running ---- */
+
+static kdst_status check_inputs(const kdst__op *op, kdst_context *ctx, kdst_tensor *const *inputs, int32_t count)
+{
+    kdst_dtype real = 0;
+    for (int32_t i = 0; i < count; i++) {
+        const kdst_tensor *t = inputs[i];
+        if (!t && i < op->min_inputs)
+            return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %d is NULL", op->name, i);
+        if (!t) continue;
+        if (t->base.ctx != ctx)
+            return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %d belongs to another context", op->name, i);
+        if (op->any_dtype) continue;
+        if (op->int_inputs >> i & 1) {
+            if (t->dtype != KDST_DTYPE_INT32)
+                return kdst__fail(ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, expected int32", op->name, i,
+                                  kdst_dtype_get_name(t->dtype));
+            continue;
+        }
+        if (!kdst__dtype_is_float(t->dtype))
+            return kdst__fail(ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, expected float32 or float64", op->name, i,
+                              kdst_dtype_get_name(t->dtype));
+        if (real && t->dtype != real)
+            return kdst__fail(ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, the others are %s", op->name, i,
+                              kdst_dtype_get_name(t->dtype), kdst_dtype_get_name(real));
+        real = t->dtype;
+    }
+    return KDST_STATUS_OK;
+}
+
+static bool wants_record(const kdst__op *op, kdst_tensor *const *inputs, int32_t count)
+{
+    if (!op->backward) return false;
+    for (int32_t i = 0; i < count; i++)
+        if (inputs[i] && inputs[i]->requires_grad) return true;
+    return false;
+}
+
+static kdst_status take_inputs(kdst__call *call, kdst_tensor *const *inputs)
+{
+    for (int32_t i = 0; i < call->count; i++) {
+        if (!inputs[i]) continue;
+        if (call->op->strided) {
+            kdst__handle_retain(call->inputs[i] = inputs[i]);
+            continue;
+        }
+        kdst_status status = kdst__tensor_to_contiguous(call->op->name, inputs[i], &call->inputs[i]);
+        if (status) return status;
+    }
+    return KDST_STATUS_OK;
+}
+
+kdst_status kdst__op_run(
+    const kdst__op *op, kdst_tensor *const *inputs, int32_t count, const void *attrs, kdst_tensor **out)
+{
+    if (out) *out = NULL;
+    if (!inputs[0]) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = inputs[0]->base.ctx;
+    kdst__enter(ctx);
+    if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", op->name);
+    kdst__call call = {.ctx = ctx, .op = op, .attrs = (void *)attrs, .count = count};
+    kdst_status status = check_inputs(op, ctx, inputs, count);
+    if (!status) status = take_inputs(&call, inputs);
+    if (status) goto end;
+    call.recording = kdst__grad_enabled(ctx) && wants_record(op, inputs, count);
+    call.dtype = call.inputs[0]->dtype;
+    if (op->shape && (status = op->shape(&call))) goto end;
+    if (!op->makes_out
+        && (status = kdst__tensor_new(ctx, op->name, call.dtype, call.rank, call.shape, false, &call.out)))
+        goto end;
+    if ((status = op->forward(&call))) goto end;
+    if (call.recording && kdst__dtype_is_float(call.out->dtype)) status = node_record(&call, inputs);
+end:
+    for (int32_t i = 0; i < KDST__MAX_SAVED; i++) kdst__handle_release(call.saved[i]);
+    for (int32_t i = 0; i < count; i++) kdst__handle_release(call.inputs[i]);
+    if (status) kdst__handle_release(call.out);
+    else *out = call.out;
+    return status;
+}

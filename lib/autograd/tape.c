@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The backward pass.
+ *
+ * Records are visited in falling order of recording through a heap, so that each is met once, after everything made from its result.
+ * Gradients of records and leaves are collected in buffers of the pass; the leaves get them only when the whole pass has
+ * succeeded, by steps that cannot fail. A record whose inputs or result were written to since is refused: its
+ * derivative would be of other values.
+ */
+#include "autograd/record.h"
+#include "core/options.h"
+
+#include <string.h>
+
+typedef struct config {
+    int64_t retain;
+} config;
+
+static const kdst__option options_table[] = {
+    KDST__INT(config, retain, 0, 0, 1, "1: keep the record for another pass"),
+};
+const kdst__schema kdst__schema_backward = {"backward", options_table, KDST__COUNT(options_table), NULL, 0};
+
+/* A growing array of handles. */
+typedef struct list {
+    void **items;
+    size_t count, capacity;
+} list;
+
+typedef struct pass {
+    kdst_context *ctx;
+    kdst__memory *memory;
+    uint64_t number;
+    list heap;   /* records to visit, the latest on top */
+    list met;    /* every record met, retained */
+    list leaves; /* every leaf met, retained */
+} pass;
+
+static bool list_push(kdst__memory *memory, list *l, void *item)
+{
+    if (l->count == l->capacity) {
+        size_t capacity = l->capacity ? 2 * l->capacity : 64;
+        void **items = kdst__realloc(memory, l->items, l->capacity * sizeof *items, capacity * sizeof *items);
+        if (!items) return false;
+        l->items = items;
+        l->capacity = capacity;
+    }
+    l->items[l->count++] = item;
+    return true;
+}
+
+/* ---- heap of records, the largest sequence on top ---- */
+
+static uint64_t key(const list *heap, size_t i) { return ((const kdst__node *)heap->items[i])->sequence; }
+
+static void swap(list *heap, size_t i, size_t j)
+{
+    void *t = heap->items[i];
+    heap->items[i] = heap->items[j];
+    heap->items[j] = t;
+}
+
+static void sift_up(list *heap, size_t i)
+{
+    for (; i && key(heap, (i - 1) / 2) < key(heap, i); i = (i - 1) / 2) swap(heap, i, (i - 1) / 2);
+}
+
+static kdst__node *heap_pop(list *heap)
+{
+    kdst__node *top = heap->items[0];
+    heap->items[0] = heap->items[--heap->count];
+    for (size_t i = 0;;) {
+        size_t child = 2 * i + 1;
+        if (child >= heap->count) return top;
+        if (child + 1 < heap->count && key(heap, child + 1) > key(heap, child)) child++;
+        if (key(heap, child) <= key(heap, i)) return top;
+        swap(heap, i, child);
+        i = child;
+    }
+}
+
+/* ---- gradients of the pass ---- */
+
+static kdst_status meet_node(pass *p, kdst__node *node)
+{
+    if (node->pass == p->number) return KDST_STATUS_OK;
+    if (node->used_up)
+        return kdst__fail(p->ctx, KDST_STATUS_STATE,
+                          "backward: the record of %s is used up; set retain for a second pass", node->op->name);
+    if (!list_push(p->memory, &p->met, node)) return kdst__fail_memory(p->ctx, "backward");
+    kdst__handle_retain(node);
+    node->pass = p->number;
+    if (!list_push(p->memory, &p->heap, node)) return kdst__fail_memory(p->ctx, "backward");
+    sift_up(&p->heap, p->heap.count - 1);
+    return KDST_STATUS_OK;
+}
+
+static kdst_status meet_leaf(pass *p, kdst_tensor *leaf)
+{
+    if (leaf->pass_grad) return KDST_STATUS_OK;
+    if (!list_push(p->memory, &p->leaves, leaf)) return kdst__fail_memory(p->ctx, "backward");
+    kdst__handle_retain(leaf);
+    return kdst__tensor_new_like("backward", leaf, true, &leaf->pass_grad);
+}
+
+/* Where the gradient of input i of a record is to be added; NULL where none is wanted. */
+static kdst_status edge_grad(pass *p, kdst__node *node, int32_t i, kdst_tensor **out)
+{
+    kdst__node *source = node->edge_nodes[i];
+    kdst_tensor *leaf = node->edge_leaves[i];
+    kdst_status status = KDST_STATUS_OK;
+    *out = NULL;
+    if (source) {
+        if ((status = meet_node(p, source))) return status;
+        if (!source->grad)
+            status = kdst__tensor_new(p->ctx, "backward", source->dtype, source->rank, source->shape, true, &source->grad);
+        *out = source->grad;
+    } else if (leaf && leaf->requires_grad) {
+        status = meet_leaf(p, leaf);
+        *out = leaf->pass_grad;
+    }
+    return status;
+}
+
+static kdst_status check_unchanged(const kdst__node *node)
+{
+    for (int32_t i = 0; i < node->count; i++)
+        if (node->inputs[i] && node->inputs[i]->storage->version != node->versions[i])
+            return kdst__fail(node->base.ctx, KDST_STATUS_STATE,
+                              "backward: input %d of %s was written to after it was recorded", i, node->op->name);
+    if (node->out && node->out->storage->version != node->out_version)
+        return kdst__fail(node->base.ctx, KDST_STATUS_STATE,
+                          "backward: the result of %s was written to after it was recorded", node->op->name);
+    return KDST_STATUS_OK;
+}
+
+static kdst_status visit(pass *p, kdst__node *node)
+{
+    kdst__call call = {.ctx = p->ctx, .op = node->op, .attrs = node->attrs, .count = node->count, .out = node->out,
+                       .d_out = node->grad, .dtype = node->dtype, .rank = node->rank};
+    kdst_status status = check_unchanged(node);
+    memcpy(call.shape, node->shape, sizeof call.shape);
+    memcpy(call.inputs, node->inputs, sizeof call.inputs);
+    memcpy(call.saved, node->saved, sizeof call.saved);
+    for (int32_t i = 0; i < node->count && !status; i++) status = edge_grad(p, node, i, &call.d_inputs[i]);
+    if (!status) status = node->op->backward(&call);
+    kdst__handle_release(node->grad);
+    node->grad = NULL;
+    return status;
+}
+
+/* ---- beginning and end ---- */
+
+static kdst_status check_start(kdst_tensor *y, kdst_tensor *dy)
+{
+    kdst_context *ctx = y->base.ctx;
+    char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
+    if (!y->node && !y->requires_grad)
+        return kdst__fail(ctx, KDST_STATUS_STATE, "backward: y was not recorded from anything that requires a gradient");
+    if (!dy && kdst__tensor_count(y) != 1)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "backward: y is %s, so dy is needed",
+                          kdst__shape_text(y->rank, y->shape, a));
+    if (!dy) return KDST_STATUS_OK;
+    if (dy->base.ctx != ctx)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "backward: dy belongs to another context");
+    if (dy->dtype != y->dtype)
+        return kdst__fail(ctx, KDST_STATUS_DTYPE, "backward: dy is %s, y is %s", kdst_dtype_get_name(dy->dtype),
+                          kdst_dtype_get_name(y->dtype));
+    if (!kdst__tensor_same_shape(y, dy))
+        return kdst__fail(ctx, KDST_STATUS_SHAPE, "backward: dy is %s, y is %s",
+                          kdst__shape_text(dy->rank, dy->shape, a), kdst__shape_text(y->rank, y->shape, b));
+    return KDST_STATUS_OK;
+}
+
+static kdst_status begin(pass *p, kdst_tensor *y, kdst_tensor *dy)
+{
+    kdst_tensor **grad = NULL;
+    kdst_status status;
+    if (y->node) {
+        if ((status = meet_node(p, y->node))) return status;
+        grad = &y->node->grad;
+        status = kdst__tensor_new_like("backward", y, false, grad);
+    } else {
+        status = meet_leaf(p, y);
+        grad = &y->pass_grad;
+    }
+    if (status) return status;
+    return dy ? kdst__tensor_assign("backward", *grad, dy) : kdst_tensor_set_value(*grad, 1.0);
+}
+
+/* Adds what the pass collected to the leaves; nothing here can fail. */
+static void commit(pass *p)
+{
+    for (size_t i = 0; i < p->leaves.count; i++) {
+        kdst_tensor *leaf = p->leaves.items[i];
+        if (!leaf->grad) {
+            leaf->grad = leaf->pass_grad;
+            leaf->pass_grad = NULL;
+            continue;
+        }
+        kdst__add_into(kdst__tensor_compute(leaf), leaf->dtype, kdst__tensor_count(leaf), 1.0,
+                       kdst__tensor_data(leaf->pass_grad), kdst__tensor_data(leaf->grad));
+        kdst__tensor_touch(leaf->grad);
+    }
+}
+
+static void finish(pass *p, bool forget)
+{
+    for (size_t i = 0; i < p->leaves.count; i++) {
+        kdst_tensor *leaf = p->leaves.items[i];
+        kdst__handle_release(leaf->pass_grad);
+        leaf->pass_grad = NULL;
+        kdst__handle_release(leaf);
+    }
+    for (size_t i = 0; i < p->met.count; i++) {
+        kdst__node *node = p->met.items[i];
+        kdst__handle_release(node->grad);
+        node->grad = NULL;
+        if (forget) {
+            node->used_up = true;
+            kdst__node_forget(node);
+        }
+        kdst__handle_release(node);
+    }
+    kdst__free(p->memory, p->heap.items, p->heap.capacity * sizeof(void *));
+    kdst__free(p->memory, p->met.items, p->met.capacity * sizeof(void *));
+    kdst__free(p->memory, p->leaves.items, p->leaves.capacity * sizeof(void *));
+}
+
+kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *options)
+{
+    if (!y) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = y->base.ctx;
+    kdst__enter(ctx);
+    config settings;
+    kdst_status status = kdst__options_parse(ctx, "backward", &kdst__schema_backward, options, &settings);
+    if (!status) status = check_start(y, dy);
+    if (status) return status;
+    if (!kdst__no_grad_push(ctx)) return kdst__fail_memory(ctx, "backward");
+    pass p = {.ctx = ctx, .memory = kdst__context_memory(ctx), .number = ++kdst__autograd_of(ctx)->passes};
+    status = begin(&p, y, dy);
+    while (!status && p.heap.count) {
+        kdst__node *node = heap_pop(&p.heap);
+        if (node->grad) status = visit(&p, node);
+    }
+    if (!status) commit(&p);
+    finish(&p, !status && !settings.retain);
+    kdst__no_grad_pop(ctx);
+    return status;
+}

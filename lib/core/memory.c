@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory of one context: hooks, size classes, counters (see memory.h).
+ *
+ * Sizes are rounded up to a class: four steps per power of two, so at most a quarter is wasted. Each class keeps its
+ * free blocks in a list threaded through the blocks themselves. When the hooks refuse, the cache is given back and
+ * the hooks are asked once more.
+ */
+#include "core/memory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#  define CACHE_BLOCKS 0
+#elif defined(__has_feature)
+#  if __has_feature(address_sanitizer)
+#    define CACHE_BLOCKS 0
+#  endif
+#endif
+#ifndef CACHE_BLOCKS
+#  define CACHE_BLOCKS 1
+#endif
+
+#define CLASSES 256
+
+typedef struct block {
+    struct block *next;
+} block;
+
+struct kdst__memory {
+    kdst__allocate_fn allocate;
+    kdst__deallocate_fn deallocate;
+    void *user_data;
+    pthread_mutex_t lock;
+    size_t used, peak, limit, cached;
+    block *classes[CLASSES];
+};
+
+static void *default_allocate(void *user_data, uint64_t size, uint64_t alignment)
+{
+    void *pointer = NULL;
+    (void)user_data;
+    return posix_memalign(&pointer, (size_t)alignment, (size_t)size) ? NULL : pointer;
+}
+
+static void default_deallocate(void *user_data, void *pointer, uint64_t size, uint64_t alignment)
+{
+    (void)user_data, (void)size, (void)alignment;
+    free(pointer);
+}
+
+/* Rounds `bytes` to its class and returns the class number, or -1 when no class is that large. */
+static int size_class(size_t *bytes)
+{
+    size_t n = *bytes < KDST__ALIGNMENT ? KDST__ALIGNMENT : *bytes;
+    if (n > SIZE_MAX / 4) return -1;
+    int log = 63 - __builtin_clzll((unsigned long long)n);
+    size_t step = (size_t)1 << (log > 2 ? log - 2 : 0);
+    if (step < KDST__ALIGNMENT) step = KDST__ALIGNMENT;
+    n = (n + step - 1) / step * step;
+    log = 63 - __builtin_clzll((unsigned long long)n);
+    *bytes = n;
+    return log * 4 + (int)((n >> (log - 2)) & 3);
+}
+
+kdst__memory *kdst__memory_create(kdst__allocate_fn allocate, kdst__deallocate_fn deallocate, void *user_data)
+{
+    if (!allocate) allocate = default_allocate, deallocate = default_deallocate, user_data = NULL;
+    kdst__memory *memory = allocate(user_data, sizeof *memory, KDST__ALIGNMENT);
+    if (!memory) return NULL;
+    memset(memory, 0, sizeof *memory);
+    memory->allocate = allocate;
+    memory->deallocate = deallocate;
+    memory->user_data = user_data;
+    if (pthread_mutex_init(&memory->lock, NULL)) {
+        deallocate(user_data, memory, sizeof *memory, KDST__ALIGNMENT);
+        return NULL;
+    }
+    return memory;
+}
+
+static void trim(kdst__memory *memory)
+{
+    for (int c = 0; c < CLASSES; c++) {
+        size_t bytes = c >= 8 ? ((size_t)1 << (c / 4)) + ((size_t)(c % 4) << (c / 4 - 2)) : 0;
+        while (memory->classes[c]) {
+            block *b = memory->classes[c];
+            memory->classes[c] = b->next;
+            memory->deallocate(memory->user_data, b, bytes, KDST__ALIGNMENT);
+        }
+    }
+    memory->cached = 0;
+}
+
+void kdst__memory_trim(kdst__memory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    trim(memory);
+    pthread_mutex_unlock(&memory->lock);
+}
+
+void kdst__memory_destroy(kdst__memory *memory)
+{
+    trim(memory);
+    pthread_mutex_destroy(&memory->lock);
+    memory->deallocate(memory->user_data, memory, sizeof *memory, KDST__ALIGNMENT);
+}
+
+/* A block of class c from the cache or the hooks; the lock is held. */
+static void *take(kdst__memory *memory, int c, size_t bytes)
+{
+    if (memory->limit && (bytes > memory->limit || memory->used > memory->limit - bytes)) return NULL;
+    block *b = memory->classes[c];
+    if (b) {
+        memory->classes[c] = b->next;
+        memory->cached -= bytes;
+        return b;
+    }
+    void *pointer = memory->allocate(memory->user_data, bytes, KDST__ALIGNMENT);
+    if (pointer || !memory->cached) return pointer;
+    trim(memory);
+    return memory->allocate(memory->user_data, bytes, KDST__ALIGNMENT);
+}
+
+void *kdst__alloc(kdst__memory *memory, size_t bytes)
+{
+    int c = size_class(&bytes);
+    if (c < 0) return NULL;
+    pthread_mutex_lock(&memory->lock);
+    void *pointer = take(memory, c, bytes);
+    if (pointer) {
+        memory->used += bytes;
+        if (memory->used > memory->peak) memory->peak = memory->used;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return pointer;
+}
+
+void *kdst__alloc_zero(kdst__memory *memory, size_t bytes)
+{
+    void *pointer = kdst__alloc(memory, bytes);
+    if (pointer) memset(pointer, 0, bytes);
+    return pointer;
+}
+
+void kdst__free(kdst__memory *memory, void *pointer, size_t bytes)
+{
+    if (!pointer) return;
+    int c = size_class(&bytes);
+    pthread_mutex_lock(&memory->lock);
+    memory->used -= bytes;
+    if (CACHE_BLOCKS) {
+        block *b = pointer;
+        b->next = memory->classes[c];
+        memory->classes[c] = b;
+        memory->cached += bytes;
+    } else {
+        memory->deallocate(memory->user_data, pointer, bytes, KDST__ALIGNMENT);
+    }
+    pthread_mutex_unlock(&memory->lock);
+}
+
+void *kdst__realloc(kdst__memory *memory, void *pointer, size_t old_bytes, size_t new_bytes)
+{
+    void *moved = kdst__alloc(memory, new_bytes);
+    if (!moved) return NULL;
+    if (pointer) memcpy(moved, pointer, old_bytes < new_bytes ? old_bytes : new_bytes);
+    kdst__free(memory, pointer, old_bytes);
+    return moved;
+}
+
+size_t kdst__memory_used(kdst__memory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    size_t used = memory->used;
+    pthread_mutex_unlock(&memory->lock);
+    return used;
+}
+
+size_t kdst__memory_peak(kdst__memory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    size_t peak = memory->peak;
+    pthread_mutex_unlock(&memory->lock);
+    return peak;
+}
+
+void kdst__memory_set_limit(kdst__memory *memory, size_t bytes)
+{
+    pthread_mutex_lock(&memory->lock);
+    memory->limit = bytes;
+    pthread_mutex_unlock(&memory->lock);
+}
