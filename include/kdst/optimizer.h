@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Optimisers: update tensors from their gradients. Formulas and defaults are PyTorch's. */
+#ifndef KDST_OPTIMIZER_H
+#define KDST_OPTIMIZER_H
+
+#include <kdst/layer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An optimiser with the tensors it updates. */
+typedef struct kdst_optimizer kdst_optimizer;
+
+/** Stochastic gradient descent.
+ *
+ *  d = gradient + weight_decay * w; with momentum v = d at a tensor's first update, then v = momentum * v + (1 - dampening) * d, and
+ *  d becomes v, or d + momentum * v with nesterov; w = w - learning_rate * d.
+ *
+ *  @param      ctx      the context; retained by the optimiser
+ *  @param      options  nullable; schema "optimizer.sgd": learning_rate [0,inf) = 0.1, momentum [0,inf) = 0, nesterov 0 | 1 = 0
+ *                       (needs momentum > 0 and dampening 0), weight_decay [0,inf) = 0, dampening [0,1] = 0
+ *  @param[out] out      new; released with kdst_optimizer_release
+ *  @status INVALID_ARGUMENT (NULL, option), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_sgd_create(
+    kdst_context *ctx, const kdst_options *options, kdst_optimizer **out);
+
+/** Adam (Kingma and Ba 2015) with the L2 term in the gradient.
+ *
+ *  d = gradient + weight_decay * w; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2;
+ *  w = w - learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps), t the number of the tensor's update from 1.
+ *
+ *  @param      ctx      the context; retained by the optimiser
+ *  @param      options  nullable; schema "optimizer.adam": learning_rate [0,inf) = 0.001, beta1 [0,1) = 0.9, beta2 [0,1) = 0.999,
+ *                       eps [0,inf) = 1e-8, weight_decay [0,inf) = 0
+ *  @param[out] out      new; released with kdst_optimizer_release
+ *  @status INVALID_ARGUMENT (NULL, option), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_adam_create(
+    kdst_context *ctx, const kdst_options *options, kdst_optimizer **out);
+
+/** Adds a reference.
+ *
+ *  @param optimizer  nullable
+ *  @thread any   @since 0.1 */
+KDST_API void kdst_optimizer_retain(kdst_optimizer *optimizer);
+
+/** Drops a reference; the last one frees.
+ *
+ *  @param optimizer  nullable
+ *  @thread any   @since 0.1 */
+KDST_API void kdst_optimizer_release(kdst_optimizer *optimizer);
+
+/** Adds every parameter of a layer under its name in the layer's state.
+ *
+ *  @param optimizer  the optimiser
+ *  @param layer      its parameters are retained
+ *  @status INVALID_ARGUMENT (NULL, another context, a name or tensor added before: nothing is added then), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_add_layer(kdst_optimizer *optimizer, kdst_layer *layer);
+
+/** Adds one tensor.
+ *
+ *  @param optimizer  the optimiser
+ *  @param name       copied; unique, appears in messages and in the names of the optimiser's state
+ *  @param tensor     retained; float32 or float64, contiguous
+ *  @status INVALID_ARGUMENT (NULL, another context, name empty, name or tensor added before, not contiguous), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_add_tensor(
+    kdst_optimizer *optimizer, const char *name, kdst_tensor *tensor);
+
+/** Updates every tensor that has a gradient; nothing is changed when one gradient is not finite.
+ *
+ *  @param optimizer  the optimiser
+ *  @status INVALID_ARGUMENT (NULL), STATE (a gradient is not finite: the message names its tensor), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_run(kdst_optimizer *optimizer);
+
+/** Forgets the gradients of all its tensors.
+ *
+ *  @param optimizer  the optimiser
+ *  @status INVALID_ARGUMENT (NULL)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_clear_grads(kdst_optimizer *optimizer);
+
+/** Sets the learning rate of the updates that follow.
+ *
+ *  @param optimizer      the optimiser
+ *  @param learning_rate  [0, inf)
+ *  @status INVALID_ARGUMENT (NULL, negative or not finite)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_set_learning_rate(kdst_optimizer *optimizer, double learning_rate);
+
+/** Learning rate of the next update.
+ *
+ *  @param      optimizer  the optimiser
+ *  @param[out] out        the rate
+ *  @status INVALID_ARGUMENT (NULL)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_get_learning_rate(kdst_optimizer *optimizer, double *out);
+
+/** Number of tensors in the optimiser's own state.
+ *
+ *  @param optimizer  nullable
+ *  @return           the number, whether the tensors exist already or not; 0 for NULL
+ *  @thread context   @since 0.1 */
+KDST_API int64_t kdst_optimizer_get_state_count(const kdst_optimizer *optimizer);
+
+/** One tensor of the optimiser's state: what a checkpoint keeps, and writes back into.
+ *
+ *  SGD with momentum has "<name>.momentum" and "<name>.updates" (int32, rank 0) for each tensor, without momentum nothing; Adam
+ *  "<name>.first_moment", "<name>.second_moment" and "<name>.updates". Tensors that the first update would make are made here.
+ *
+ *  @param      optimizer  the optimiser
+ *  @param      index      from 0
+ *  @param[out] out_name   nullable; borrowed while the optimiser lives
+ *  @param[out] out        nullable; borrowed while the optimiser lives
+ *  @status INVALID_ARGUMENT (optimizer is NULL), NOT_FOUND (index out of range), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_get_state(
+    kdst_optimizer *optimizer, int64_t index, const char **out_name, kdst_tensor **out);
+
+/** Number of updates so far.
+ *
+ *  @param optimizer  nullable
+ *  @return           the number; 0 for NULL
+ *  @thread context   @since 0.1 */
+KDST_API int64_t kdst_optimizer_get_steps(const kdst_optimizer *optimizer);
+
+/** Sets the number of updates, when a run is resumed.
+ *
+ *  @param optimizer  the optimiser
+ *  @param steps      at least 0
+ *  @status INVALID_ARGUMENT (NULL, negative)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_set_steps(kdst_optimizer *optimizer, int64_t steps);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
