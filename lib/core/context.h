@@ -2,10 +2,13 @@
 /* The context and the handles that belong to it, from the inside.
  *
  * Life of a handle: kdst__handle_create gives a zeroed object with one reference, which holds its context. The last
- * release runs the class's destroy (members only, NULL members allowed) and frees the object: at once when it comes from the
- * thread that used the context last, otherwise the object is queued and that thread destroys it at its next call; a
- * queued object does not hold the context, so the last handle to go takes everything with it. Destruction
- * is iterative: a chain of a million handles needs no stack.
+ * release puts the object into the context's queue. The thread that used the context last empties the queue at once, and
+ * otherwise at its next call; when the caller has given up the context itself, whoever queues empties it too. A
+ * queued object does not hold the context, so the last reference takes everything with it, on whatever thread.
+ *
+ * One thread at a time empties the queue, by a loop: what a destroy releases is queued in turn, so a chain of a million
+ * handles needs no stack. A destroy may run beside a call of another thread. It therefore touches nothing but the
+ * object's members (NULL ones allowed): it releases handles, frees memory, runs a caller's destroy function.
  *
  * Every public function starts with kdst__enter: it empties the message and the queue.
  */
@@ -32,7 +35,7 @@ typedef struct kdst__handle {
     _Atomic int64_t references;
     kdst_context *ctx;
     const kdst__class *class;
-    struct kdst__handle *next; /* in the queue of the doomed */
+    struct kdst__handle *next; /* in the queue */
     size_t bytes;
 } kdst__handle;
 
@@ -42,7 +45,8 @@ typedef struct kdst__context_config {
     int32_t level; /* -1 auto, else a kdst__level */
 } kdst__context_config;
 
-/* What upper folders attach to a context: created lazily by them, destroyed with the context in reverse order.
+/* What upper folders attach to a context: created lazily by them, destroyed with the context in reverse order. A slot
+ * must hold no handle, which would hold the context in turn.
  * `compute` is made at context creation by lib/compute through kdst__context_hooks (below). */
 enum { KDST__SLOT_COMPUTE, KDST__SLOT_AUTOGRAD, KDST__SLOTS };
 

@@ -30,7 +30,7 @@ typedef struct kdst__option {
     double min, max;      /* of the value, or of each element */
     int32_t open;         /* 1: min excluded, 2: max excluded, 3: both */
     const char *choices;  /* CHOICE: "a|b|c"; the configuration gets the index as int32_t */
-    const char *text;     /* CHOICE, STRING: default ("" none) */
+    const char *text;     /* the default as text: CHOICE, STRING the value ("" none), else how `standard` is written */
     int32_t count;        /* INTS, FLOATS: exact number of elements (one value set fills them all), or -n: up to n */
     size_t offset;        /* into the configuration struct */
     size_t count_offset;  /* INTS, FLOATS with count < 0: where the number of elements goes (int64_t) */
@@ -51,17 +51,18 @@ typedef struct kdst__schema {
     int32_t preset_count;
 } kdst__schema;
 
+/* Write defaults as plain numbers (0.1, 1e-5): the text of the macro argument is what kdst_schema_get shows. */
 #define KDST__COUNT(array) ((int32_t)(sizeof(array) / sizeof *(array)))
 
 /* int64_t member */
 #define KDST__INT(type, member, value, low, high, help) \
-    {#member, KDST_OPTION_INT, value, low, high, 0, "", "", 1, offsetof(type, member), 0, help}
+    {#member, KDST_OPTION_INT, value, low, high, 0, "", #value, 1, offsetof(type, member), 0, help}
 /* double member; bounds included */
 #define KDST__FLOAT(type, member, value, low, high, help) \
-    {#member, KDST_OPTION_FLOAT, value, low, high, 0, "", "", 1, offsetof(type, member), 0, help}
+    {#member, KDST_OPTION_FLOAT, value, low, high, 0, "", #value, 1, offsetof(type, member), 0, help}
 /* double member; both bounds excluded */
 #define KDST__FLOAT_OPEN(type, member, value, low, high, help) \
-    {#member, KDST_OPTION_FLOAT, value, low, high, 3, "", "", 1, offsetof(type, member), 0, help}
+    {#member, KDST_OPTION_FLOAT, value, low, high, 3, "", #value, 1, offsetof(type, member), 0, help}
 /* int32_t member: index into choices */
 #define KDST__CHOICE(type, member, value, choices, help) \
     {#member, KDST_OPTION_CHOICE, 0, 0, 0, 0, choices, value, 1, offsetof(type, member), 0, help}
@@ -70,7 +71,7 @@ typedef struct kdst__schema {
     {#member, KDST_OPTION_STRING, 0, 0, 0, 0, "", value, 1, offsetof(type, member), 0, help}
 /* int64_t member[n] */
 #define KDST__INTS(type, member, n, value, low, high, help) \
-    {#member, KDST_OPTION_INTS, value, low, high, 0, "", "", n, offsetof(type, member), 0, help}
+    {#member, KDST_OPTION_INTS, value, low, high, 0, "", #value, n, offsetof(type, member), 0, help}
 /* double member[n], 0 to n elements, their number in int64_t member_count; none by default */
 #define KDST__FLOATS_UPTO(type, member, n, low, high, help) \
     {#member, KDST_OPTION_FLOATS, 0, low, high, 0, "", "", -(n), offsetof(type, member), offsetof(type, member##_count), help}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The message of a context: why the last call failed. It lives in the context, so reporting never allocates. */
+#include "core/context_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void kdst__copy_text(char *to, size_t bytes, const char *from)
+{
+    size_t length = strlen(from);
+    if (length >= bytes) {
+        length = bytes - 1;
+        while (length && ((unsigned char)from[length] & 0xc0) == 0x80) length--; /* not inside a character */
+    }
+    memmove(to, from, length);
+    to[length] = '\0';
+}
+
+kdst_status kdst__fail(kdst_context *ctx, kdst_status status, const char *format, ...)
+{
+    if (!ctx) return status;
+    char text[KDST__MESSAGE_BYTES + 4]; /* an argument may be the old message; room to see where a character is cut */
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = '\0';
+    va_end(arguments);
+    kdst__copy_text(ctx->message, sizeof ctx->message, text);
+    return status;
+}
+
+kdst_status kdst__fail_memory(kdst_context *ctx, const char *function)
+{
+    return kdst__fail(ctx, KDST_STATUS_OUT_OF_MEMORY, "%s: out of memory", function);
+}
+
+kdst_status kdst__fail_callback(kdst_context *ctx, kdst_status status, const char *function)
+{
+    if (status < KDST_STATUS_OK || status > KDST_STATUS_INTERNAL) status = KDST_STATUS_CALLBACK;
+    if (status && kdst__message_empty(ctx))
+        kdst__fail(ctx, status, "%s: the callback returned %s", function, kdst_status_name(status));
+    return status;
+}
+
+bool kdst__message_empty(const kdst_context *ctx)
+{
+    return !ctx->message[0];
+}
+
+const char *kdst_context_message(const kdst_context *ctx)
+{
+    return ctx ? ctx->message : "";
+}
+
+kdst_status kdst_context_set_message(kdst_context *ctx, const char *message)
+{
+    if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
+    char text[KDST__MESSAGE_BYTES]; /* `message` may be the one that the next line empties */
+    kdst__copy_text(text, sizeof text, message ? message : "");
+    kdst__enter(ctx);
+    memcpy(ctx->message, text, sizeof text);
+    return KDST_STATUS_OK;
+}
