@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Computing on raw buffers: the only interface of this folder to those above it.
+ *
+ * `dtype` is a KDST_DTYPE value, 1 = float32 or 2 = float64, and says what the untyped buffers hold. Buffers are contiguous
+ * and row-major unless strides are given; strides count elements. Sizes may be 0. Inputs are not checked: shapes are the
+ * caller's duty. What is called backward ADDS to its dx; a NULL dx is not wanted and skipped.
+ *
+ * Every function cuts its work by the shape alone and sums partial results in piece order, so the bits do not depend on the number of
+ * threads. Functions that need scratch memory return OK or OUT_OF_MEMORY; then the outputs are untouched or, where the text
+ * says so, incomplete.
+ */
+#ifndef KDST_COMPUTE_COMPUTE_H
+#define KDST_COMPUTE_COMPUTE_H
+
+#include "core/memory.h"
+#include "core/threads.h"
+
+#include <kdst/status.h>
+
+#include <stdint.h>
+
+typedef struct kdst__compute kdst__compute;
+
+/* ---- life ---- */
+
+/* threads: 0 = one per core this process may use. level: a kdst__level (core/cpu.h), -1 = the best of this machine; a level the machine
+ * or the build lacks gives UNSUPPORTED. exact: 1 = no algorithm that trades accuracy for speed. */
+kdst_status kdst__compute_create(
+    kdst__memory *memory, int32_t threads, int32_t level, int32_t exact, kdst__compute **out);
+void kdst__compute_destroy(kdst__compute *cp); /* nullable */
+
+kdst__memory *kdst__compute_memory(const kdst__compute *cp);
+kdst__pool *kdst__compute_pool(const kdst__compute *cp);
+int32_t kdst__compute_threads(const kdst__compute *cp);
+int32_t kdst__compute_level(const kdst__compute *cp);
+const char *kdst__compute_level_name(const kdst__compute *cp);
+/* Which kernels multiply matrices: "blis zen3 6x16 f32", "kdst avx512 14x32 f32". */
+const char *kdst__compute_gemm_name(const kdst__compute *cp, int32_t dtype);
+
+/* Piece functions over [0, n) in steps that depend on n alone: begin and end of the piece's part. `grain` is the least number of
+ * elements worth a piece. For operations above that have a loop of their own. */
+int64_t kdst__pieces(int64_t n, int64_t grain);
+void kdst__piece_range(int64_t n, int64_t pieces, int64_t piece, int64_t *begin, int64_t *end);
+
+/* ---- products ---- */
+
+/* C = A B, or C += A B with `accumulate`; A [m, k], B [k, n], C [m, n] at any strides (a transposed matrix has its strides exchanged).
+ * C must not overlap A or B. On failure C is untouched. */
+kdst_status kdst__gemm(
+    kdst__compute *cp, int32_t dtype, int64_t m, int64_t n, int64_t k, const void *a, int64_t rs_a, int64_t cs_a,
+    const void *b, int64_t rs_b, int64_t cs_b, int32_t accumulate, void *c, int64_t rs_c, int64_t cs_c);
+
+typedef struct kdst__conv2d_shape {
+    int64_t n, c, h, w;              /* input [N, C, H, W] */
+    int64_t o, kh, kw;               /* weight [O, C, KH, KW] */
+    int64_t p, q;                    /* output [N, O, P, Q] */
+    int64_t stride[2], padding[2];   /* [vertical, horizontal] */
+    int64_t dilation[2], groups;     /* 1 */
+} kdst__conv2d_shape;
+
+/* y = x * w + bias; bias [O] nullable. */
+kdst_status kdst__conv2d_forward(
+    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *shape, const void *x, const void *w, const void *bias,
+    void *y);
+kdst_status kdst__conv2d_backward_data(
+    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *shape, const void *w, const void *dy, void *dx);
+/* dw += …, db[o] += sum dy[:, o]; either may be NULL. */
+kdst_status kdst__conv2d_backward_weights(
+    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *shape, const void *x, const void *dy, void *dw, void *db);
+
+/* ---- elementwise ---- */
+
+void kdst__fill(kdst__compute *cp, int32_t dtype, int64_t n, double value, void *y);
+void kdst__scale(kdst__compute *cp, int32_t dtype, int64_t n, double alpha, void *y);                          /* y *= alpha */
+void kdst__add_into(kdst__compute *cp, int32_t dtype, int64_t n, double alpha, const void *x, void *y);        /* y += alpha x */
+void kdst__relu(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, void *y);                          /* NaN stays */
+void kdst__relu_backward(kdst__compute *cp, int32_t dtype, int64_t n, const void *y, const void *dy, void *dx); /* dx += dy [y > 0] */
+/* y = x * mask * scale; mask holds 0 or 1. */
+void kdst__mask(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, const uint8_t *mask, double scale, void *y);
+/* dx += dy * mask * scale */
+void kdst__mask_backward(
+    kdst__compute *cp, int32_t dtype, int64_t n, const void *dy, const uint8_t *mask, double scale, void *dx);
+
+enum { KDST__ADD, KDST__SUB, KDST__MUL, KDST__DIV };
+
+/* y = a op b, or y += a op b with `accumulate`; all [n]. y may be a or b. */
+void kdst__binary(
+    kdst__compute *cp, int32_t dtype, int32_t op, int64_t n, const void *a, const void *b, int32_t accumulate, void *y);
+/* The same over `rank` <= 8 axes with any strides, 0 where an operand is broadcast. y's strides address each element once. */
+void kdst__binary_strided(
+    kdst__compute *cp, int32_t dtype, int32_t op, int32_t rank, const int64_t *shape, const void *a, const int64_t *a_stride,
+    const void *b, const int64_t *b_stride, int32_t accumulate, void *y, const int64_t *y_stride);
+/* y = alpha x, or y += alpha x, over strides; x may be broadcast. */
+void kdst__copy_strided(
+    kdst__compute *cp, int32_t dtype, int32_t rank, const int64_t *shape, double alpha, const void *x, const int64_t *x_stride,
+    int32_t accumulate, void *y, const int64_t *y_stride);
+
+/* ---- reductions ---- */
+
+/* *out = sum x; *out = sum x y. */
+kdst_status kdst__sum(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, double *out);
+kdst_status kdst__dot(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, const void *y, double *out);
+/* y = alpha sum x, or y += alpha sum x, over the axes of `shape` where y_stride is 0 (size 1 or not): sums over axes, and the backward of
+ * broadcasting. x any strides. */
+kdst_status kdst__sum_strided(
+    kdst__compute *cp, int32_t dtype, int32_t rank, const int64_t *shape, double alpha, const void *x, const int64_t *x_stride,
+    int32_t accumulate, void *y, const int64_t *y_stride);
+/* 1 when every element is finite. */
+int32_t kdst__all_finite(kdst__compute *cp, int32_t dtype, int64_t n, const void *x);
+
+/* ---- softmax along the middle axis of [outer, n, inner] ---- */
+
+void kdst__softmax(kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);
+void kdst__log_softmax(kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);
+/* dx += y (dy - sum y dy) */
+void kdst__softmax_backward(
+    kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, const void *y, const void *dy, void *dx);
+/* dx += dy - exp(y) sum dy */
+void kdst__log_softmax_backward(
+    kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, const void *y, const void *dy, void *dx);
+
+/* ---- batch norm over [N, C, S], S = H W or 1; gamma, beta [C] of dtype, nullable ---- */
+
+/* mean[c] and biased variance var[c] over n and s, in double whatever dtype is. */
+void kdst__batch_norm_statistics(
+    kdst__compute *cp, int32_t dtype, int64_t n, int64_t c, int64_t s, const void *x, double *mean, double *var);
+/* y = gamma (x - mean) inverse + beta */
+void kdst__batch_norm_normalise(
+    kdst__compute *cp, int32_t dtype, int64_t n, int64_t c, int64_t s, const void *x, const double *mean,
+    const double *inverse, const void *gamma, const void *beta, void *y);
+/* training: dx += gamma inverse (dy - mean(dy) - xhat mean(dy xhat)), else dx += gamma inverse dy;
+ * dgamma += sum dy xhat, dbeta += sum dy. dx, dgamma and dbeta may be NULL. */
+void kdst__batch_norm_backward(
+    kdst__compute *cp, int32_t dtype, int64_t n, int64_t c, int64_t s, int32_t training, const void *x, const void *dy,
+    const double *mean, const double *inverse, const void *gamma, void *dx, void *dgamma, void *dbeta);
+
+/* ---- pooling ---- */
+
+typedef struct kdst__pool2d_shape {
+    int64_t n, c, h, w, kh, kw, p, q; /* [N, C, H, W] to [N, C, P, Q] */
+    int64_t stride[2], padding[2];    /* [vertical, horizontal] */
+} kdst__pool2d_shape;
+
+/* Largest element, the first of equals, NaN wins; argmax [N, C, P, Q] = h W + w, nullable. */
+void kdst__max_pool2d(
+    kdst__compute *cp, int32_t dtype, const kdst__pool2d_shape *shape, const void *x, void *y, int32_t *argmax);
+void kdst__max_pool2d_backward(
+    kdst__compute *cp, int32_t dtype, const kdst__pool2d_shape *shape, const void *dy, const int32_t *argmax, void *dx);
+/* Sum of the window / (KH KW), zeros of the padding counted. */
+void kdst__avg_pool2d(kdst__compute *cp, int32_t dtype, const kdst__pool2d_shape *shape, const void *x, void *y);
+void kdst__avg_pool2d_backward(
+    kdst__compute *cp, int32_t dtype, const kdst__pool2d_shape *shape, const void *dy, void *dx);
+/* y[r] = mean x[r, :] over [rows, s]; dx[r, :] += dy[r] / s. */
+void kdst__row_mean(kdst__compute *cp, int32_t dtype, int64_t rows, int64_t s, const void *x, void *y);
+void kdst__row_mean_backward(kdst__compute *cp, int32_t dtype, int64_t rows, int64_t s, const void *dy, void *dx);
+
+/* ---- optimisers, one tensor ---- */
+
+/* d = g + weight_decay w; v = d when first, else momentum v + (1 - dampening) d;
+ * w -= rate * (d + momentum v with nesterov, v with momentum, d without). v NULL: no momentum. */
+void kdst__sgd(
+    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double momentum, double dampening, double weight_decay,
+    int32_t nesterov, int32_t first, const void *g, void *v, void *w);
+/* d = g + weight_decay w; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2;
+ * w -= rate / (1 - beta1^step) m / (sqrt(v) / sqrt(1 - beta2^step) + eps); step counts from 1. */
+void kdst__adam(
+    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double beta1, double beta2, double eps, double weight_decay,
+    int64_t step, const void *g, void *m, void *v, void *w);
+
+#endif
