@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layers from the inside.
+ *
+ * A layer is a handle with a constant `kind` (what it does) and a place in a tree: a container retains its children, a child knows
+ * its one parent without retaining it. The struct of a kind begins with kdst_layer. Its own tensors are held here, so that
+ * walking, naming and state need no knowledge of kinds. Names below a layer are its tensors' and children's names joined
+ * by '.', a child with an empty name adding none.
+ */
+#ifndef KDST_NN_LAYER_H
+#define KDST_NN_LAYER_H
+
+#include "autograd/ops.h"
+#include "nn/init.h"
+
+#include <kdst/layer.h>
+
+#define KDST__LAYER_TENSORS 5 /* most tensors of one kind: batch norm */
+#define KDST__LAYER_DEPTH 64  /* most levels of a tree, so that walks may recurse */
+#define KDST__LAYER_NAME 255  /* most bytes of one child's name */
+
+typedef struct kdst__layer_kind {
+    const char *name; /* "conv2d": begins messages */
+    size_t bytes;     /* of the kind's struct */
+    /* x is of the layer's context; *out is NULL before. */
+    kdst_status (*run)(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
+    bool open; /* kdst_layer_add may append children */
+} kdst__layer_kind;
+
+typedef struct kdst__layer_tensor {
+    const char *name; /* static */
+    kdst_tensor *tensor;
+    bool is_parameter;
+} kdst__layer_tensor;
+
+/* One tensor of the state of a tree. */
+typedef struct kdst__layer_entry {
+    const char *name;
+    kdst_tensor *tensor;
+    bool is_parameter;
+} kdst__layer_entry;
+
+struct kdst_layer {
+    kdst__handle base;
+    const kdst__layer_kind *kind;
+    kdst_layer *parent; /* not retained; NULL for a root */
+    char *name;         /* in the parent; NULL for a root */
+    bool training;
+    int32_t tensor_count;
+    kdst__layer_tensor tensors[KDST__LAYER_TENSORS];
+    int64_t child_count, child_capacity;
+    kdst_layer **children;
+    /* Table of names below this layer, made when first asked for; dropped when a layer is added below. */
+    kdst__layer_entry *entries;
+    int64_t entry_count;
+    char *entry_names;
+    size_t entry_name_bytes;
+};
+
+/* New layer without tensors or children, in training mode. */
+kdst_status kdst__layer_new(kdst_context *ctx, const kdst__layer_kind *kind, kdst_layer **out);
+/* Adds a tensor, whose reference the layer takes over; parameters come to require a gradient. */
+kdst_status kdst__layer_hold(kdst_layer *layer, const char *name, bool is_parameter, kdst_tensor *tensor);
+/* Makes `child` the last child; `name` as kdst_layer_add. Nothing is changed on failure; the modes are left alone. */
+kdst_status kdst__layer_attach(const char *function, kdst_layer *parent, const char *name, kdst_layer *child);
+kdst_status kdst__layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
+void kdst__layer_set_training(kdst_layer *layer, bool training);
+/* Training mode counts unless the context is in an evaluation scope (kdst__eval_push). */
+static inline bool kdst__layer_is_training(const kdst_layer *layer)
+{
+    return layer->training && !kdst__eval_forced(layer->base.ctx);
+}
+
+/* Table of the state, borrowed until a layer is added below. */
+kdst_status kdst__layer_get_entries(
+    const char *function, kdst_layer *layer, const kdst__layer_entry **out, int64_t *out_count);
+void kdst__layer_drop_entries(kdst_layer *layer);
+
+/* ---- kinds with settings, as kdst_model_create makes them ---- */
+
+/* Settings of linear and conv2d; dtype is 0 for float32, 1 for float64. */
+typedef struct kdst__weighted_config {
+    int64_t kernel[2], stride[2], padding[2], bias;
+    int32_t dtype, init, init_mode, init_bias;
+    double init_std, init_bound;
+} kdst__weighted_config;
+
+typedef struct kdst__norm_config {
+    double eps, momentum;
+    int64_t affine;
+    int32_t dtype;
+} kdst__norm_config;
+
+enum { KDST__ACTIVATION_RELU, KDST__ACTIVATION_SOFTMAX, KDST__ACTIVATION_LOG_SOFTMAX };
+
+kdst_status kdst__layer_linear_new(
+    kdst_context *ctx, int64_t in, int64_t out_features, const kdst__weighted_config *config, kdst_layer **out);
+kdst_status kdst__layer_conv2d_new(
+    kdst_context *ctx, int64_t in, int64_t out_channels, const kdst__weighted_config *config, kdst_layer **out);
+kdst_status kdst__layer_batch_norm_new(
+    kdst_context *ctx, int64_t channels, const kdst__norm_config *config, kdst_layer **out);
+kdst_status kdst__layer_max_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out);
+kdst_status kdst__layer_avg_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out);
+kdst_status kdst__layer_activation_new(kdst_context *ctx, int32_t kind, kdst_layer **out);
+/* activation: apply relu to the sum. */
+kdst_status kdst__layer_residual_new(
+    kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, bool activation, const char *shortcut_name, kdst_layer **out);
+
+/* Makes and holds weight [shape] and, when wanted, bias [shape[0]], initialised as the settings say. */
+kdst_status kdst__layer_hold_weights(
+    kdst_layer *layer, int64_t rank, const int64_t *shape, const kdst__weighted_config *config);
+
+/* Beginning of every creator: ctx and out checked, *out emptied, message cleared. */
+kdst_status kdst__layer_begin(kdst_context *ctx, const char *function, kdst_layer **out);
+
+extern const kdst__schema kdst__schema_layer_linear, kdst__schema_layer_conv2d, kdst__schema_layer_batch_norm,
+    kdst__schema_layer_residual;
+
+#endif

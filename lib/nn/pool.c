@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pooling layers over [N, C, H, W]: largest or mean element of each window, and the mean of the whole map. */
+#include "nn/layer.h"
+
+#include <inttypes.h>
+
+typedef struct pool {
+    kdst_layer base;
+    kdst__pool2d_attrs attrs;
+} pool;
+
+static kdst_status run_max(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    return kdst__max_pool2d(x, &((pool *)layer)->attrs, out);
+}
+
+static kdst_status run_avg(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    return kdst__avg_pool2d(x, &((pool *)layer)->attrs, out);
+}
+
+static kdst_status run_global(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    (void)layer;
+    return kdst_global_avg_pool2d(x, out);
+}
+
+static const kdst__layer_kind max_kind = {"max_pool2d", sizeof(pool), run_max, false};
+static const kdst__layer_kind avg_kind = {"avg_pool2d", sizeof(pool), run_avg, false};
+static const kdst__layer_kind global_kind = {"global_avg_pool2d", sizeof(kdst_layer), run_global, false};
+
+static kdst_status create(
+    kdst_context *ctx, const kdst__layer_kind *kind, const kdst__pool2d_attrs *attrs, kdst_layer **out)
+{
+    for (int i = 0; i < 2; i++)
+        if (attrs->padding[i] > attrs->kernel[i] / 2)
+            return kdst__fail(
+                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: padding is %" PRId64 ", allowed is half the kernel of %" PRId64,
+                kind->name, attrs->padding[i], attrs->kernel[i]);
+    kdst_status status = kdst__layer_new(ctx, kind, out);
+    if (status == KDST_STATUS_OK)
+        ((pool *)*out)->attrs = *attrs;
+    return status;
+}
+
+kdst_status kdst__layer_max_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out)
+{
+    return create(ctx, &max_kind, attrs, out);
+}
+
+kdst_status kdst__layer_avg_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out)
+{
+    return create(ctx, &avg_kind, attrs, out);
+}
+
+kdst_status kdst_layer_max_pool2d_create(kdst_context *ctx, const kdst_options *given, kdst_layer **out)
+{
+    kdst__pool2d_attrs attrs;
+    kdst_status status = kdst__layer_begin(ctx, "max_pool2d", out);
+    if (status == KDST_STATUS_OK)
+        status = kdst__options_parse(ctx, "max_pool2d", &kdst__schema_max_pool2d, given, &attrs);
+    return status == KDST_STATUS_OK ? create(ctx, &max_kind, &attrs, out) : status;
+}
+
+kdst_status kdst_layer_avg_pool2d_create(kdst_context *ctx, const kdst_options *given, kdst_layer **out)
+{
+    kdst__pool2d_attrs attrs;
+    kdst_status status = kdst__layer_begin(ctx, "avg_pool2d", out);
+    if (status == KDST_STATUS_OK)
+        status = kdst__options_parse(ctx, "avg_pool2d", &kdst__schema_avg_pool2d, given, &attrs);
+    return status == KDST_STATUS_OK ? create(ctx, &avg_kind, &attrs, out) : status;
+}
+
+kdst_status kdst_layer_global_avg_pool2d_create(kdst_context *ctx, kdst_layer **out)
+{
+    kdst_status status = kdst__layer_begin(ctx, "global_avg_pool2d", out);
+    return status == KDST_STATUS_OK ? kdst__layer_new(ctx, &global_kind, out) : status;
+}
