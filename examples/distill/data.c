@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Data and models of the experiment: IDX files, hold-out and subsets, loaders, architectures by name. */
+#include "run.h"
+
+#include "../common/files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOLDOUT_SEED = 20, SUBSET_SEED = 21 };
+
+bool explain_failure(kdst_context *ctx, const char *what, kdst_status status)
+{
+    const char *message = kdst_context_message(ctx);
+    fprintf(stderr, "distill: %s: %s\n", what, *message ? message : kdst_status_name(status));
+    return false;
+}
+
+/* "<folder>/<stem>.gz" or "<folder>/<stem>". */
+static bool find_file(const char *folder, const char *stem, char *out, size_t size)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s.gz", stem);
+    if (!join_path(out, size, folder, name)) return false;
+    if (file_exists(out)) return true;
+    if (!join_path(out, size, folder, stem)) return false;
+    if (file_exists(out)) return true;
+    fprintf(stderr, "distill: no %s(.gz) in %s; --data names the folder with the IDX files\n", stem, folder);
+    return false;
+}
+
+static bool load_part(experiment *e, const char *part, kdst_dataset **out)
+{
+    char images[4096], labels[4096], stem[64];
+    snprintf(stem, sizeof stem, "%s-images-idx3-ubyte", part);
+    if (!find_file(e->settings->data, stem, images, sizeof images)) return false;
+    snprintf(stem, sizeof stem, "%s-labels-idx1-ubyte", part);
+    if (!find_file(e->settings->data, stem, labels, sizeof labels)) return false;
+    kdst_status status = kdst_dataset_load_idx(e->ctx, images, labels, NULL, out);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, part, status);
+}
+
+/* Keeps `count` class-balanced samples of a data set; 0 keeps all. */
+static bool keep(experiment *e, const char *what, int64_t count, kdst_dataset **data)
+{
+    kdst_dataset *first = NULL, *rest = NULL;
+    if (!count || count >= kdst_dataset_get_count(*data)) return true;
+    kdst_status status = kdst_dataset_create_split(*data, count, SUBSET_SEED, &first, &rest);
+    if (status) return explain_failure(e->ctx, what, status);
+    kdst_dataset_release(rest);
+    kdst_dataset_release(*data);
+    *data = first;
+    return true;
+}
+
+/* With --holdout the test set is never read: a part of the training set stands in for it. */
+static bool load_data(experiment *e)
+{
+    const settings *s = e->settings;
+    if (!load_part(e, "train", &e->train)) return false;
+    if (s->holdout) {
+        kdst_dataset *rest = NULL;
+        if (s->holdout >= kdst_dataset_get_count(e->train)) {
+            fprintf(stderr, "distill: --holdout is %lld of %lld training images\n", (long long)s->holdout,
+                    (long long)kdst_dataset_get_count(e->train));
+            return false;
+        }
+        kdst_status status = kdst_dataset_create_split(e->train, s->holdout, HOLDOUT_SEED, &e->test, &rest);
+        if (status) return explain_failure(e->ctx, "--holdout", status);
+        kdst_dataset_release(e->train);
+        e->train = rest;
+    } else if (!load_part(e, "t10k", &e->test)) {
+        return false;
+    }
+    return keep(e, "--train-count", s->train_count, &e->train) && keep(e, "--test-count", s->test_count, &e->test);
+}
+
+static bool make_context(experiment *e)
+{
+    kdst_options *options = NULL;
+    kdst_status status = kdst_options_create(&options);
+    if (!status && e->settings->threads) status = kdst_options_set_int(options, "threads", e->settings->threads);
+    if (!status) status = kdst_context_create(options, &e->ctx);
+    if (status) fprintf(stderr, "distill: no context: %s\n", options ? kdst_options_message(options) : kdst_status_name(status));
+    kdst_options_release(options);
+    return status == KDST_STATUS_OK;
+}
+
+bool experiment_open(experiment *e, const settings *s)
+{
+    char path[4096];
+    *e = (experiment){.settings = s};
+    if (!make_folder("distill", s->out) || !join_path(path, sizeof path, s->out, "log.jsonl") || !make_context(e)) return false;
+    e->log = fopen(path, s->resume || s->report_only ? "a" : "w");
+    if (!e->log) {
+        fprintf(stderr, "distill: cannot write %s\n", path);
+        return false;
+    }
+    if (!load_data(e)) return false;
+    kdst_status status = kdst_dataset_get_shape(e->train, e->shape);
+    if (!status && e->shape[0] > 4) {
+        fprintf(stderr, "distill: images have %lld channels, at most 4 are expected\n", (long long)e->shape[0]);
+        return false;
+    }
+    if (!status) status = kdst_dataset_get_statistics(e->train, e->mean, e->deviation, e->shape[0]);
+    e->classes = kdst_dataset_get_classes(e->train);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, "data", status);
+}
+
+void experiment_close(experiment *e)
+{
+    if (e->log) fclose(e->log);
+    kdst_dataset_release(e->train);
+    kdst_dataset_release(e->test);
+    kdst_context_release(e->ctx);
+}
+
+bool make_loader(experiment *e, kdst_dataset *data, bool training, uint64_t seed, kdst_loader **out)
+{
+    const settings *s = e->settings;
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_floats(o, "mean", e->mean, e->shape[0]);
+    if (!status) status = kdst_options_set_floats(o, "deviation", e->deviation, e->shape[0]);
+    if (!status && training) {
+        status = kdst_options_set_int(o, "shuffle", 1);
+        if (!status) status = kdst_options_set_int(o, "seed", (int64_t)seed);
+        if (!status) status = kdst_options_set_int(o, "crop_padding", s->crop_padding);
+        if (!status) status = kdst_options_set_int(o, "flip", s->flip);
+    }
+    if (!status) status = kdst_loader_create(data, training ? s->batch : 500, o, out);
+    kdst_options_release(o);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, "loader", status);
+}
+
+bool load_model(experiment *e, bool teacher_net, const char *run, bool trained, kdst_layer **out)
+{
+    const settings *s = e->settings;
+    const char *name = teacher_net ? s->teacher : s->student;
+    char folder[4096], path[4096];
+    kdst_options *o = NULL;
+    *out = NULL;
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_int(o, "classes", e->classes);
+    if (!status) status = kdst_options_set_int(o, "channels", e->shape[0]);
+    if (!status) status = kdst_options_set_int(o, "image_size", e->shape[1]);
+    if (!status) status = kdst_options_set_float(o, "width", teacher_net ? s->teacher_width : s->width);
+    if (!status) status = kdst_model_create(e->ctx, name, o, out);
+    kdst_options_release(o);
+    if (status) return explain_failure(e->ctx, name, status);
+    if (!trained) return true;
+    if (join_path(folder, sizeof folder, s->out, run) && join_path(path, sizeof path, folder, "model.safetensors")) {
+        status = kdst_layer_load(*out, path, NULL);
+        if (!status) return true;
+        explain_failure(e->ctx, run, status);
+    }
+    kdst_layer_release(*out);
+    *out = NULL;
+    return false;
+}

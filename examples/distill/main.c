@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* distill: trains a student with every variant of knowledge distillation and writes a report.
+ *
+ * Yuan, Tay, Li, Wang, Feng, "Revisiting Knowledge Distillation via Label Smoothing Regularization", CVPR 2020. For each seed the plan
+ * is: the student alone; the teacher; De-KD's stopped teacher; then the variants, each taught by a run made before it. Read
+ * settings.c (options), data.c (data, models), run.c (one run), report.c (the page).
+ *
+ *     build/examples/distill --data examples/data --epochs 2 --seeds 1 --out /tmp/distill
+ */
+#include "report.h"
+
+#include "../common/files.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_JOBS = MAX_SEEDS * (VARIANTS + 2) };
+
+/* ---- the plan ---- */
+
+static job *add_job(const settings *s, job *jobs, int *count, int variant, bool teacher_net, bool stopped, uint64_t seed)
+{
+    job *j = &jobs[(*count)++];
+    *j = (job){.variant = variant, .teacher_net = teacher_net, .stopped = stopped, .seed = seed};
+    const char *net = teacher_net ? s->teacher : s->student;
+    /* teacher and student may be one architecture */
+    const char *role = teacher_net && variant == BASELINE ? (stopped ? "stopped" : "teacher") : variant_names[variant];
+    snprintf(j->name, sizeof j->name, "%s-%.60s-seed%llu", role, net, (unsigned long long)seed);
+    return j;
+}
+
+static void taught_by(job *j, const job *teacher)
+{
+    snprintf(j->teacher, sizeof j->teacher, "%s", teacher->name);
+    j->teacher_is_teacher_net = teacher->teacher_net;
+}
+
+static int make_plan(const settings *s, job *jobs)
+{
+    int count = 0;
+    for (int i = 0; i < s->seed_count; i++) {
+        uint64_t seed = s->seeds[i];
+        const bool *v = s->variants;
+        job *student = add_job(s, jobs, &count, BASELINE, false, false, seed);
+        job *teacher = v[KD] || v[REKD] ? add_job(s, jobs, &count, BASELINE, true, false, seed) : NULL;
+        job *stopped = v[DEKD] ? add_job(s, jobs, &count, BASELINE, true, true, seed) : NULL;
+        if (v[LSR]) add_job(s, jobs, &count, LSR, false, false, seed);
+        if (v[KD]) taught_by(add_job(s, jobs, &count, KD, false, false, seed), teacher);
+        if (v[DEKD]) taught_by(add_job(s, jobs, &count, DEKD, false, false, seed), stopped);
+        if (v[TFKD_SELF]) taught_by(add_job(s, jobs, &count, TFKD_SELF, false, false, seed), student);
+        if (v[TFKD_REG]) add_job(s, jobs, &count, TFKD_REG, false, false, seed);
+        if (v[REKD]) taught_by(add_job(s, jobs, &count, REKD, true, false, seed), student);
+    }
+    return count;
+}
+
+/* ---- carrying it out ---- */
+
+static kdst_context *interrupted; /* the context that Ctrl-C cancels */
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    kdst_context_cancel(interrupted);
+}
+
+static bool run_plan(experiment *e, const job *jobs, int count, run_record *records, int *done)
+{
+    interrupted = e->ctx;
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+    for (*done = 0; *done < count; ++*done)
+        if (!run_job(e, &jobs[*done], &records[*done])) return false;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    return true;
+}
+
+static bool read_plan(experiment *e, const job *jobs, int count, run_record *records, int *done)
+{
+    char folder[4096], path[4096];
+    *done = 0;
+    for (int i = 0; i < count; i++) {
+        if (!join_path(folder, sizeof folder, e->settings->out, jobs[i].name) || !join_path(path, sizeof path, folder, "result.json"))
+            return false;
+        if (file_exists(path) && record_read(&records[*done], path)) ++*done;
+    }
+    if (*done < count) fprintf(stderr, "distill: %d of %d runs are finished; the report shows those\n", *done, count);
+    return *done > 0;
+}
+
+/* The first trained teacher, or the first student when there is none, is the one whose softness is shown. */
+static bool measure_softness(experiment *e, const job *jobs, int count, softness *soft)
+{
+    const job *chosen = NULL;
+    for (int i = 0; i < count; i++) {
+        if (jobs[i].variant != BASELINE || jobs[i].stopped) continue;
+        if (!chosen || (jobs[i].teacher_net && !chosen->teacher_net)) chosen = &jobs[i];
+    }
+    kdst_layer *model = NULL;
+    if (!chosen || !load_model(e, chosen->teacher_net, chosen->name, true, &model)) return false;
+    bool good = softness_measure(e, model, soft);
+    snprintf(soft->teacher, sizeof soft->teacher, "%s", chosen->name);
+    kdst_layer_release(model);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    static job jobs[MAX_JOBS];
+    static run_record records[MAX_JOBS];
+    settings s;
+    experiment e;
+    softness soft = {0};
+    char path[4096];
+    int done = 0, parsed = settings_parse(argc, argv, &s);
+    if (parsed) return parsed == 1 ? 0 : 2;
+    int count = make_plan(&s, jobs);
+    bool good = experiment_open(&e, &s);
+    if (good) {
+        printf("%lld training and %lld test images of %lld classes from %s; %s, %s threads, %s\n",
+               (long long)kdst_dataset_get_count(e.train), (long long)kdst_dataset_get_count(e.test), (long long)e.classes, s.data,
+               kdst_context_get_info(e.ctx, "level"), kdst_context_get_info(e.ctx, "threads"), kdst_context_get_info(e.ctx, "gemm"));
+        good = s.report_only ? read_plan(&e, jobs, count, records, &done) : run_plan(&e, jobs, count, records, &done);
+    }
+    good = good && measure_softness(&e, jobs, count, &soft) && report_write(&e, records, done, &soft, path, sizeof path);
+    if (good) printf("report: %s\n", path);
+    for (int i = 0; i < done; i++) record_free(&records[i]);
+    experiment_close(&e);
+    return good ? 0 : 1;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run: model, teacher, loss, optimiser, schedule, trainer; the loop with progress, log and checkpoints; its record. */
+#include "run.h"
+
+#include "../common/files.h"
+#include "../common/progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SELF_SEED_OFFSET = 1000003 }; /* Tf-KD self: a fresh student, not its teacher's initial weights */
+
+typedef struct parts {
+    kdst_layer *model, *teacher;
+    kdst_loss *loss;
+    kdst_optimizer *optimizer;
+    kdst_schedule *schedule;
+    kdst_loader *train, *test;
+    kdst_trainer *trainer;
+    double teacher_accuracy;
+    char folder[4096], checkpoint[4096], result[4096], weights[4096];
+} parts;
+
+static void parts_free(parts *p)
+{
+    kdst_trainer_release(p->trainer);
+    kdst_loader_release(p->test);
+    kdst_loader_release(p->train);
+    kdst_schedule_release(p->schedule);
+    kdst_optimizer_release(p->optimizer);
+    kdst_loss_release(p->loss);
+    kdst_layer_release(p->teacher);
+    kdst_layer_release(p->model);
+}
+
+static int64_t epochs_of(const settings *s, const job *j) { return j->teacher_net ? s->teacher_epochs : s->epochs; }
+static const char *net_of(const settings *s, const job *j) { return j->teacher_net ? s->teacher : s->student; }
+
+/* ---- making the parts ---- */
+
+/* --set values: whole numbers, numbers, or words, in this order of trying. */
+static kdst_status set_option(kdst_options *o, const char *key, const char *value)
+{
+    char *end;
+    long long whole = strtoll(value, &end, 10);
+    if (end != value && !*end) return kdst_options_set_int(o, key, whole);
+    double number = strtod(value, &end);
+    if (end != value && !*end) return kdst_options_set_float(o, key, number);
+    return kdst_options_set_string(o, key, value);
+}
+
+static bool make_loss(experiment *e, const job *j, kdst_loss **out)
+{
+    const settings *s = e->settings;
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    for (int i = 0; i < s->loss_count && !status; i++)
+        if (s->loss[i].variant == j->variant) status = set_option(o, s->loss[i].key, s->loss[i].value);
+    if (!status) {
+        switch (j->variant) {
+        case BASELINE: status = kdst_loss_cross_entropy_create(e->ctx, o, out); break;
+        case LSR: status = kdst_loss_lsr_create(e->ctx, o, out); break;
+        case TFKD_SELF: status = kdst_loss_tfkd_self_create(e->ctx, o, out); break;
+        case TFKD_REG: status = kdst_loss_tfkd_reg_create(e->ctx, o, out); break;
+        default: status = kdst_loss_kd_create(e->ctx, o, out); break;
+        }
+    }
+    kdst_options_release(o);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, variant_names[j->variant], status);
+}
+
+static bool make_optimizer(experiment *e, const job *j, double rate, kdst_layer *model, kdst_optimizer **out)
+{
+    const settings *s = e->settings;
+    bool sgd = !strcmp(s->optimizer, "sgd");
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_float(o, "learning_rate", rate);
+    if (!status) status = kdst_options_set_float(o, "weight_decay", s->weight_decay);
+    if (!status && sgd) status = kdst_options_set_float(o, "momentum", s->momentum);
+    if (!status) status = sgd ? kdst_optimizer_sgd_create(e->ctx, o, out) : kdst_optimizer_adam_create(e->ctx, o, out);
+    if (!status) status = kdst_optimizer_add_layer(*out, model);
+    kdst_options_release(o);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status);
+}
+
+static bool make_schedule(experiment *e, const job *j, int64_t steps_per_epoch, kdst_schedule **out)
+{
+    const settings *s = e->settings;
+    int64_t epochs = epochs_of(s, j), warmup = s->warmup_epochs < epochs ? s->warmup_epochs : epochs - 1;
+    int64_t milestones[3] = {epochs * 3 / 10 * steps_per_epoch, epochs * 6 / 10 * steps_per_epoch, epochs * 8 / 10 * steps_per_epoch};
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    if (!status && strcmp(s->schedule, "constant")) status = kdst_options_set_int(o, "warmup", warmup * steps_per_epoch);
+    if (!status && !strcmp(s->schedule, "step")) {
+        status = kdst_options_set_ints(o, "milestones", milestones, 3);
+        if (!status) status = kdst_options_set_float(o, "gamma", 0.2);
+        if (!status) status = kdst_schedule_step_create(e->ctx, o, out);
+    } else if (!status && !strcmp(s->schedule, "cosine")) {
+        status = kdst_schedule_cosine_create(e->ctx, epochs * steps_per_epoch, o, out);
+    } else if (!status) {
+        status = kdst_schedule_constant_create(e->ctx, out);
+    }
+    kdst_options_release(o);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status);
+}
+
+static bool make_trainer(experiment *e, const job *j, parts *p)
+{
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_int(o, "epochs", epochs_of(e->settings, j));
+    if (!status) status = kdst_trainer_create(p->model, p->loss, p->optimizer, p->train, o, &p->trainer);
+    if (!status) status = kdst_trainer_set_validation(p->trainer, p->test);
+    if (!status) status = kdst_trainer_set_schedule(p->trainer, p->schedule);
+    if (!status && p->teacher) status = kdst_trainer_set_teacher(p->trainer, p->teacher);
+    kdst_options_release(o);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status);
+}
+
+static bool accuracy_of(experiment *e, kdst_layer *model, kdst_loader *loader, double *out)
+{
+    kdst_metrics *metrics = NULL;
+    kdst_status status = kdst_metrics_create(e->ctx, e->classes, NULL, &metrics);
+    if (!status) status = kdst_metrics_add_loader(metrics, model, loader);
+    if (!status) status = kdst_metrics_get(metrics, "accuracy", out);
+    kdst_metrics_release(metrics);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, "accuracy", status);
+}
+
+static bool make_parts(experiment *e, const job *j, parts *p)
+{
+    const settings *s = e->settings;
+    uint64_t seed = j->seed + (j->variant == TFKD_SELF ? SELF_SEED_OFFSET : 0);
+    kdst_status status = kdst_context_set_seed(e->ctx, seed);
+    if (status) return explain_failure(e->ctx, j->name, status);
+    p->teacher_accuracy = NAN;
+    if (!load_model(e, j->teacher_net, NULL, false, &p->model) || !make_loader(e, e->train, true, seed, &p->train)
+        || !make_loader(e, e->test, false, 0, &p->test) || !make_loss(e, j, &p->loss)
+        || !make_optimizer(e, j, j->teacher_net ? s->teacher_rate : s->learning_rate, p->model, &p->optimizer)
+        || !make_schedule(e, j, kdst_loader_get_batches(p->train), &p->schedule))
+        return false;
+    if (*j->teacher
+        && (!load_model(e, j->teacher_is_teacher_net, j->teacher, true, &p->teacher)
+            || !accuracy_of(e, p->teacher, p->test, &p->teacher_accuracy)))
+        return false;
+    return make_trainer(e, j, p);
+}
+
+static bool make_paths(experiment *e, const job *j, parts *p)
+{
+    return join_path(p->folder, sizeof p->folder, e->settings->out, j->name)
+        && join_path(p->checkpoint, sizeof p->checkpoint, p->folder, "checkpoint.safetensors")
+        && join_path(p->result, sizeof p->result, p->folder, "result.json")
+        && join_path(p->weights, sizeof p->weights, p->folder, "model.safetensors")
+        && make_folder("distill", p->folder);
+}
+
+/* ---- the loop ---- */
+
+static double figure(parts *p, const char *key)
+{
+    double value = NAN;
+    if (kdst_trainer_get(p->trainer, key, &value)) return NAN;
+    return value;
+}
+
+static void log_epoch(experiment *e, const job *j, parts *p, double seconds)
+{
+    fprintf(e->log,
+            "{\"run\":\"%s\",\"epoch\":%.0f,\"loss\":%.6g,\"train_accuracy\":%.6f,\"accuracy\":%.6f,\"nll\":%.6f,\"ece\":%.6f,"
+            "\"learning_rate\":%.6g,\"seconds\":%.2f}\n",
+            j->name, figure(p, "epoch"), figure(p, "epoch_loss"), figure(p, "epoch_accuracy"), figure(p, "accuracy"),
+            figure(p, "nll"), figure(p, "ece"), figure(p, "learning_rate"), seconds);
+    fflush(e->log);
+}
+
+static void show(const job *j, parts *p, progress *line)
+{
+    char text[256];
+    double epoch = figure(p, "epoch"), samples = figure(p, "samples"), all = figure(p, "samples_per_epoch");
+    /* at the end of an epoch `samples` still counts it */
+    double done = epoch * all + (samples < all ? samples : 0);
+    snprintf(text, sizeof text, "%s  epoch %.0f/%.0f  loss %.4f  train %.2f %%  test %.2f %%", j->name,
+             fmin(epoch + 1, figure(p, "epochs")), figure(p, "epochs"), figure(p, "epoch_loss"), 100 * figure(p, "epoch_accuracy"),
+             100 * figure(p, "accuracy"));
+    progress_show(line, done, figure(p, "epochs") * all, "images", text);
+}
+
+static bool train(experiment *e, const job *j, parts *p, double *seconds)
+{
+    progress line;
+    double saved = seconds_now(), begun = saved;
+    kdst_event event = 0;
+    kdst_status status = KDST_STATUS_OK;
+    progress_begin(&line, e->settings->quiet);
+    while (!status && event != KDST_EVENT_FINISHED) {
+        status = kdst_trainer_step(p->trainer, &event);
+        if (status) break;
+        if (event == KDST_EVENT_EPOCH) log_epoch(e, j, p, seconds_now() - begun);
+        show(j, p, &line);
+        if (seconds_now() - saved < (double)e->settings->checkpoint_seconds || event == KDST_EVENT_FINISHED) continue;
+        status = kdst_trainer_save(p->trainer, p->checkpoint);
+        saved = seconds_now();
+    }
+    progress_end(&line);
+    *seconds = seconds_now() - begun;
+    if (!status) return true;
+    explain_failure(e->ctx, j->name, status);
+    if (status == KDST_STATUS_CANCELLED && !kdst_trainer_save(p->trainer, p->checkpoint))
+        fprintf(stderr, "distill: stopped; the same command with --resume goes on from here\n");
+    return false;
+}
+
+/* De-KD: one batch at a time at a small rate until the accuracy on 1,000 training images reaches the wanted one. An overshoot past one
+ * half starts again with a fifth of the rate. */
+static bool train_until(experiment *e, const job *j, parts *p, double *reached)
+{
+    const double wanted = e->settings->dekd_accuracy;
+    kdst_dataset *probe = NULL, *rest = NULL;
+    kdst_loader *loader = NULL;
+    kdst_event event = 0;
+    int64_t count = kdst_dataset_get_count(e->train) > 1000 ? 1000 : kdst_dataset_get_count(e->train) - 1;
+    kdst_status status = kdst_dataset_create_split(e->train, count, 22, &probe, &rest);
+    bool good = (status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status)) && make_loader(e, probe, false, 0, &loader);
+    *reached = 0;
+    while (good && *reached < wanted) {
+        status = kdst_trainer_step(p->trainer, &event);
+        if (event == KDST_EVENT_FINISHED) {
+            fprintf(stderr, "distill: %s never reached %.0f %%\n", j->name, 100 * wanted);
+            good = false;
+        }
+        good = good && (status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status))
+            && accuracy_of(e, p->model, loader, reached);
+    }
+    kdst_loader_release(loader);
+    kdst_dataset_release(probe);
+    kdst_dataset_release(rest);
+    return good;
+}
+
+static bool train_stopped(experiment *e, const job *j, parts *p)
+{
+    double rate = e->settings->teacher_rate / 10, reached = 1, test = 0;
+    for (int attempt = 0; attempt < 6; attempt++, rate /= 5) {
+        kdst_trainer_release(p->trainer);
+        kdst_optimizer_release(p->optimizer);
+        kdst_schedule_release(p->schedule);
+        kdst_layer_release(p->model);
+        p->trainer = NULL, p->optimizer = NULL, p->schedule = NULL, p->model = NULL;
+        if (kdst_context_set_seed(e->ctx, j->seed) || !load_model(e, true, NULL, false, &p->model)
+            || !make_optimizer(e, j, rate, p->model, &p->optimizer) || !make_trainer(e, j, p) || !train_until(e, j, p, &reached))
+            return false;
+        if (!accuracy_of(e, p->model, p->test, &test)) return false;
+        if (test < 0.15 || test > 0.5) continue;
+        printf("%-28s stopped after %.0f steps at %.2f %% on 1,000 training images, %.2f %% on the test images\n", j->name,
+               figure(p, "step"), 100 * reached, 100 * test);
+        return true;
+    }
+    fprintf(stderr, "distill: %s cannot be stopped between 15 %% and 50 %%: last at %.2f %%\n", j->name, 100 * test);
+    return false;
+}
+
+/* ---- the record ---- */
+
+static bool copy_tensor(kdst_tensor *tensor, void *out, int64_t bytes)
+{
+    return out && kdst_tensor_get_data(tensor, out, bytes) == KDST_STATUS_OK;
+}
+
+/* Figures of a model that was stopped within an epoch: one row, measured now. */
+static bool measure(experiment *e, parts *p, run_record *r, kdst_metrics **out)
+{
+    static const char *const keys[] = {"accuracy", "nll", "ece"};
+    kdst_status status = kdst_metrics_create(e->ctx, e->classes, NULL, out);
+    if (!status) status = kdst_metrics_add_loader(*out, p->model, p->test);
+    r->epochs = 1;
+    r->history = calloc(COLUMNS, sizeof *r->history);
+    if (!r->history) return false;
+    r->history[COL_LOSS] = figure(p, "epoch_loss");
+    r->history[COL_TRAIN_ACCURACY] = figure(p, "epoch_accuracy");
+    for (int i = 0; i < 3 && !status; i++) status = kdst_metrics_get(*out, keys[i], &r->history[COL_ACCURACY + i]);
+    r->best_accuracy = r->history[COL_ACCURACY];
+    r->best_epoch = 1;
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, r->name, status);
+}
+
+static bool read_history(experiment *e, parts *p, run_record *r, kdst_metrics **out)
+{
+    kdst_tensor *history = NULL;
+    kdst_status status = kdst_trainer_get_history(p->trainer, &history);
+    if (!status) status = kdst_trainer_get_metrics(p->trainer, out);
+    if (status) return explain_failure(e->ctx, r->name, status);
+    kdst_metrics_retain(*out);
+    r->epochs = kdst_tensor_get_size(history, 0);
+    r->history = malloc((size_t)(r->epochs * COLUMNS + 1) * sizeof *r->history);
+    r->best_accuracy = figure(p, "best_accuracy");
+    r->best_epoch = (int64_t)figure(p, "best_epoch");
+    bool good = copy_tensor(history, r->history, r->epochs * COLUMNS * (int64_t)sizeof *r->history);
+    kdst_tensor_release(history);
+    return good;
+}
+
+static bool read_diagrams(experiment *e, kdst_metrics *metrics, run_record *r)
+{
+    kdst_tensor *confusion = NULL, *reliability = NULL;
+    kdst_status status = kdst_metrics_get_confusion(metrics, &confusion);
+    if (!status) status = kdst_metrics_get_reliability(metrics, &reliability);
+    if (status) return explain_failure(e->ctx, r->name, status);
+    int64_t cells = e->classes * e->classes;
+    int32_t *counts = malloc((size_t)cells * sizeof *counts);
+    r->classes = e->classes;
+    r->bins = kdst_tensor_get_size(reliability, 0);
+    r->confusion = malloc((size_t)cells * sizeof *r->confusion);
+    r->reliability = malloc((size_t)r->bins * 3 * sizeof *r->reliability);
+    bool good = r->confusion && copy_tensor(confusion, counts, cells * (int64_t)sizeof *counts)
+        && copy_tensor(reliability, r->reliability, r->bins * 3 * (int64_t)sizeof *r->reliability);
+    for (int64_t i = 0; good && i < cells; i++) r->confusion[i] = counts[i];
+    free(counts);
+    kdst_tensor_release(confusion);
+    kdst_tensor_release(reliability);
+    return good;
+}
+
+static void describe(experiment *e, const job *j, run_record *r)
+{
+    const settings *s = e->settings;
+    *r = (run_record){.variant = j->variant, .seed = j->seed, .teacher_accuracy = NAN};
+    snprintf(r->name, sizeof r->name, "%s", j->name);
+    snprintf(r->net, sizeof r->net, "%s", net_of(s, j));
+    snprintf(r->teacher, sizeof r->teacher, "%s", j->teacher);
+    settings_fingerprint(s, j->stopped ? DEKD : j->variant, j->teacher_net, r->fingerprint, (int)sizeof r->fingerprint);
+}
+
+static bool finish(experiment *e, const job *j, parts *p, run_record *r)
+{
+    kdst_metrics *metrics = NULL;
+    r->teacher_accuracy = p->teacher_accuracy;
+    bool good = (j->stopped ? measure(e, p, r, &metrics) : read_history(e, p, r, &metrics)) && read_diagrams(e, metrics, r);
+    kdst_metrics_release(metrics);
+    kdst_status status = good ? kdst_layer_save(p->model, p->weights) : KDST_STATUS_OK;
+    if (status) return explain_failure(e->ctx, j->name, status);
+    /* the record last: a run counts as finished when it is there */
+    good = good && record_write(r, p->result);
+    if (good) remove(p->checkpoint);
+    return good;
+}
+
+static void print_line(const run_record *r, const char *note)
+{
+    printf("%-28s last %.2f %%  best %.2f %% (epoch %lld)  nll %.4f  ece %.4f  %s\n", r->name, 100 * record_last(r, COL_ACCURACY),
+           100 * r->best_accuracy, (long long)r->best_epoch, record_last(r, COL_NLL), record_last(r, COL_ECE), note);
+    fflush(stdout);
+}
+
+bool run_job(experiment *e, const job *j, run_record *out)
+{
+    parts p = {.teacher_accuracy = NAN};
+    run_record expected;
+    char note[64] = "reused";
+    bool good = make_paths(e, j, &p);
+    describe(e, j, &expected);
+    if (good && e->settings->resume && file_exists(p.result)) {
+        if (!record_read(out, p.result)) return false;
+        if (!strcmp(out->fingerprint, expected.fingerprint) && out->seed == j->seed) return print_line(out, note), true;
+        fprintf(stderr, "distill: %s was made with other settings; it is made again\n", j->name);
+        record_free(out);
+    }
+    *out = expected;
+    good = good && make_parts(e, j, &p);
+    if (good && !j->stopped && e->settings->resume && file_exists(p.checkpoint)) {
+        kdst_status status = kdst_trainer_load(p.trainer, p.checkpoint);
+        if (status) good = explain_failure(e->ctx, p.checkpoint, status);
+        else printf("%-28s goes on after %.0f steps\n", j->name, figure(&p, "step"));
+    }
+    good = good && (j->stopped ? train_stopped(e, j, &p) : train(e, j, &p, &out->seconds)) && finish(e, j, &p, out);
+    parts_free(&p);
+    if (!good) return record_free(out), false;
+    snprintf(note, sizeof note, "%.0f s", out->seconds);
+    print_line(out, note);
+    return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings of the distillation driver: the command line as one struct. */
+#ifndef DISTILL_SETTINGS_H
+#define DISTILL_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MAX_SEEDS = 16, MAX_LOSS_SETTINGS = 64 };
+
+/* The variants of the paper, in the order of the report. */
+enum { BASELINE, LSR, KD, REKD, DEKD, TFKD_SELF, TFKD_REG, VARIANTS };
+extern const char *const variant_names[VARIANTS];  /* "baseline" … as on the command line */
+extern const char *const variant_titles[VARIANTS]; /* "Tf-KD self" … as in the report */
+
+/* --set kd.alpha=0.9 */
+typedef struct loss_setting {
+    int variant;
+    char key[64], value[64];
+} loss_setting;
+
+typedef struct settings {
+    const char *data, *out, *teacher, *student, *optimizer, *schedule;
+    bool variants[VARIANTS];
+    uint64_t seeds[MAX_SEEDS];
+    int seed_count;
+    int64_t epochs, teacher_epochs, batch, threads, train_count, test_count, holdout, warmup_epochs, crop_padding;
+    double learning_rate, teacher_rate, momentum, weight_decay, dekd_accuracy, width, teacher_width;
+    bool flip, resume, quiet, report_only;
+    int64_t checkpoint_seconds;
+    loss_setting loss[MAX_LOSS_SETTINGS];
+    int loss_count;
+} settings;
+
+/* Fills s from the command line. Returns 0 to go on, 1 after --help, 2 after an error that was explained on standard error. */
+int settings_parse(int argc, char **argv, settings *s);
+
+/* What decides the numbers of a run, as one line: a finished run is reused only when it is the same. */
+void settings_fingerprint(const settings *s, int variant, bool is_teacher_net, char *out, int size);
+
+#endif

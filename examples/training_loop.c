@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A training loop of your own: batch, forward, loss, backward, update.
+ *
+ *     build/examples/training_loop examples/data
+ *
+ * prints (with any number of threads)
+ *
+ *     epoch 1: loss 1.1000
+ */
+#include <kdst/kdst.h>
+
+#include <stdio.h>
+
+enum { EPOCHS = 5, BATCH = 32 };
+
+typedef struct run {
+    kdst_context *ctx;
+    kdst_dataset *train, *test;
+    kdst_loader *batches, *test_batches;
+    kdst_layer *model;
+    kdst_optimizer *optimizer;
+    kdst_metrics *metrics;
+} run;
+
+static kdst_status make(run *r, const char *folder)
+{
+    char path[4][1024];
+    static const char *const names[4] = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz",
+                                         "t10k-labels-idx1-ubyte.gz"};
+    for (int i = 0; i < 4; i++) snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
+    kdst_options *shuffle = NULL, *sgd = NULL;
+    kdst_status status = kdst_context_create(NULL, &r->ctx);
+    if (!status) status = kdst_dataset_load_idx(r->ctx, path[0], path[1], NULL, &r->train);
+    if (!status) status = kdst_dataset_load_idx(r->ctx, path[2], path[3], NULL, &r->test);
+    if (!status) status = kdst_options_create(&shuffle);
+    if (!status) status = kdst_options_set_int(shuffle, "shuffle", 1);
+    if (!status) status = kdst_loader_create(r->train, BATCH, shuffle, &r->batches);
+    if (!status) status = kdst_loader_create(r->test, 100, NULL, &r->test_batches);
+    if (!status) status = kdst_model_create(r->ctx, "mlp", NULL, &r->model);
+    if (!status) status = kdst_options_create(&sgd);
+    if (!status) status = kdst_options_set_float(sgd, "learning_rate", 0.05);
+    if (!status) status = kdst_options_set_float(sgd, "momentum", 0.9);
+    if (!status) status = kdst_optimizer_sgd_create(r->ctx, sgd, &r->optimizer);
+    if (!status) status = kdst_optimizer_add_layer(r->optimizer, r->model);
+    if (!status) status = kdst_metrics_create(r->ctx, 10, NULL, &r->metrics);
+    kdst_options_release(sgd);
+    kdst_options_release(shuffle);
+    return status;
+}
+
+static kdst_status learn(run *r, kdst_tensor *images, kdst_tensor *labels, double *out_loss)
+{
+    kdst_tensor *logits = NULL, *loss = NULL;
+    kdst_status status = kdst_optimizer_clear_grads(r->optimizer);
+    if (!status) status = kdst_layer_run(r->model, images, &logits);
+    if (!status) status = kdst_cross_entropy(logits, labels, &loss);
+    if (!status) status = kdst_backward(loss, NULL, NULL);
+    if (!status) status = kdst_optimizer_run(r->optimizer);
+    if (!status) status = kdst_tensor_get_value(loss, out_loss);
+    kdst_tensor_release(loss);
+    kdst_tensor_release(logits);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    run r = {0};
+    kdst_status status = make(&r, argc > 1 ? argv[1] : "examples/data");
+    for (int epoch = 0; epoch < EPOCHS && !status; epoch++) {
+        double sum = 0, accuracy = 0;
+        status = kdst_loader_set_epoch(r.batches, epoch);
+        for (int64_t b = 0; b < kdst_loader_get_batches(r.batches) && !status; b++) {
+            kdst_tensor *images = NULL, *labels = NULL;
+            double loss = 0;
+            status = kdst_loader_next(r.batches, &images, &labels);
+            if (!status) status = learn(&r, images, labels, &loss);
+            sum += loss;
+            kdst_tensor_release(labels);
+            kdst_tensor_release(images);
+        }
+        if (!status) status = kdst_metrics_reset(r.metrics);
+        if (!status) status = kdst_metrics_add_loader(r.metrics, r.model, r.test_batches);
+        if (!status) status = kdst_metrics_get(r.metrics, "accuracy", &accuracy);
+        if (!status)
+            printf("epoch %d: loss %.4f, test accuracy %.1f %%\n", epoch + 1, sum / (double)kdst_loader_get_batches(r.batches), 100 * accuracy);
+    }
+    if (status) fprintf(stderr, "%s: %s\n", kdst_status_name(status), kdst_context_message(r.ctx));
+    kdst_metrics_release(r.metrics);
+    kdst_optimizer_release(r.optimizer);
+    kdst_layer_release(r.model);
+    kdst_loader_release(r.test_batches);
+    kdst_loader_release(r.batches);
+    kdst_dataset_release(r.test);
+    kdst_dataset_release(r.train);
+    kdst_context_release(r.ctx);
+    return status != KDST_STATUS_OK;
+}
