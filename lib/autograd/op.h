@@ -104,6 +104,10 @@ bool kdst__grad_enabled(kdst_context *ctx);
 /* Internal no-grad scope that cannot fail once the context has its autograd state: returns 1 when begun, 0 = out of memory. */
 bool kdst__no_grad_push(kdst_context *ctx);
 void kdst__no_grad_pop(kdst_context *ctx);
+/* The same, and layers behave as in evaluation whatever their own mode says (teachers, validation). */
+bool kdst__eval_push(kdst_context *ctx);
+void kdst__eval_pop(kdst_context *ctx);
+bool kdst__eval_forced(kdst_context *ctx);
 
 /* Shape helpers for shape rules; on failure the message is set. */
 kdst_status kdst__op_need_rank(kdst__call *call, int32_t input, int32_t rank, const char *what);

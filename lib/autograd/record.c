@@ -43,6 +43,25 @@ void kdst__no_grad_pop(kdst_context *ctx)
     kdst__autograd_of(ctx)->no_grad--;
 }
 
+bool kdst__eval_push(kdst_context *ctx)
+{
+    if (!kdst__no_grad_push(ctx)) return false;
+    kdst__autograd_of(ctx)->eval++;
+    return true;
+}
+
+void kdst__eval_pop(kdst_context *ctx)
+{
+    kdst__autograd_of(ctx)->eval--;
+    kdst__no_grad_pop(ctx);
+}
+
+bool kdst__eval_forced(kdst_context *ctx)
+{
+    kdst__autograd *state = kdst__slot_get(ctx, KDST__SLOT_AUTOGRAD);
+    return state && state->eval > 0;
+}
+
 kdst_status kdst_no_grad_begin(kdst_context *ctx)
 {
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;

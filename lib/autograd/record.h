@@ -7,6 +7,7 @@
 
 typedef struct kdst__autograd {
     int64_t no_grad;   /* depth of no-grad scopes */
+    int64_t eval;      /* depth of evaluation scopes */
     uint64_t sequence; /* records made so far */
     uint64_t passes;   /* backward passes begun so far */
 } kdst__autograd;

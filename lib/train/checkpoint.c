@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checkpoints of a training run: one safetensors file with everything that decides what comes next.
+ *
+ * Tensors: "model.<name>" parameters and buffers, "optimizer.<name>" the optimiser's state, "history" the rows so far.
+ * Text (metadata): "kdst.checkpoint" the format's number and "kdst.<field>" the position; doubles as the 16 hexadecimal digits of
+ * their bits, which neither rounding nor a locale can touch. Loading checks everything before it changes anything.
+ */
+#include "train/trainer.h"
+
+#include "tensor/tensor.h"
+
+#include <kdst/state.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT_NUMBER "1"
+
+/* Fields of the position, and of the set-up that must be the same. */
+typedef struct field {
+    const char *key;
+    int64_t *whole;
+    double *real;
+} field;
+
+typedef struct setup {
+    int64_t batches, samples, epochs, optimizer_steps;
+    int64_t seed, stream; /* random streams of the context, the bits of uint64_t */
+    double base_rate;
+} setup;
+
+enum { FIELDS = 18 };
+
+static void list_fields(kdst__run_position *at, setup *s, field out[FIELDS])
+{
+    const field fields[FIELDS] = {
+        {"kdst.epoch", &at->epoch, NULL}, {"kdst.step", &at->step, NULL}, {"kdst.batch", &at->batch, NULL},
+        {"kdst.samples", &at->samples, NULL}, {"kdst.hits", &at->hits, NULL}, {"kdst.best_epoch", &at->best_epoch, NULL},
+        {"kdst.loss_sum", NULL, &at->loss_sum}, {"kdst.loss", NULL, &at->loss},
+        {"kdst.learning_rate", NULL, &at->learning_rate}, {"kdst.epoch_loss", NULL, &at->epoch_loss},
+        {"kdst.epoch_accuracy", NULL, &at->epoch_accuracy}, {"kdst.best_accuracy", NULL, &at->best_accuracy},
+        {"kdst.batches", &s->batches, NULL}, {"kdst.dataset", &s->samples, NULL},
+        {"kdst.optimizer_steps", &s->optimizer_steps, NULL}, {"kdst.seed", &s->seed, NULL},
+        {"kdst.stream", &s->stream, NULL}, {"kdst.base_rate", NULL, &s->base_rate},
+    };
+    memcpy(out, fields, sizeof fields);
+}
+
+static kdst_status read_setup(kdst_trainer *t, setup *s)
+{
+    uint64_t seed, stream;
+    kdst_status status = kdst_context_get_random(t->base.ctx, &seed, &stream);
+    *s = (setup){.batches = kdst_loader_get_batches(t->loader),
+                 .samples = kdst_dataset_get_count(kdst_loader_get_dataset(t->loader)),
+                 .epochs = t->epochs,
+                 .optimizer_steps = kdst_optimizer_get_steps(t->optimizer),
+                 .seed = (int64_t)seed,
+                 .stream = (int64_t)stream,
+                 .base_rate = t->base_rate};
+    return status;
+}
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* ---- saving ---- */
+
+static kdst_status put_fields(kdst_trainer *t, kdst_state *state)
+{
+    setup s;
+    field fields[FIELDS];
+    char text[64];
+    kdst_status status = read_setup(t, &s);
+    list_fields(&t->at, &s, fields);
+    if (!status) status = kdst_state_set_text(state, "kdst.checkpoint", FORMAT_NUMBER);
+    for (int i = 0; i < FIELDS && !status; i++) {
+        if (fields[i].whole) snprintf(text, sizeof text, "%" PRId64, *fields[i].whole);
+        else snprintf(text, sizeof text, "%016" PRIx64, bits_of(*fields[i].real));
+        status = kdst_state_set_text(state, fields[i].key, text);
+    }
+    return status;
+}
+
+static kdst_status put_optimizer(kdst_trainer *t, kdst_state *state)
+{
+    char name[512];
+    kdst_status status = KDST_STATUS_OK;
+    for (int64_t i = 0; i < kdst_optimizer_get_state_count(t->optimizer) && !status; i++) {
+        const char *own;
+        kdst_tensor *tensor;
+        status = kdst_optimizer_get_state(t->optimizer, i, &own, &tensor);
+        if (status) return status;
+        snprintf(name, sizeof name, "optimizer.%s", own);
+        status = kdst_state_set(state, name, tensor);
+    }
+    return status;
+}
+
+kdst_status kdst_trainer_save(kdst_trainer *t, const char *path)
+{
+    if (!t) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = t->base.ctx;
+    kdst__enter(ctx);
+    if (!path) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "trainer_save: path is NULL");
+    kdst_state *state = NULL;
+    kdst_tensor *history = NULL;
+    kdst_status status = kdst_state_create(ctx, &state);
+    if (!status) status = kdst_state_add_layer(state, "model.", t->model);
+    if (!status) status = put_optimizer(t, state);
+    if (!status) status = kdst_trainer_get_history(t, &history);
+    if (!status) status = kdst_state_set(state, "history", history);
+    if (!status) status = put_fields(t, state);
+    if (!status) status = kdst_state_save(state, path);
+    kdst__handle_release(history);
+    kdst__handle_release(state);
+    return status;
+}
+
+/* ---- loading ---- */
+
+static kdst_status get_fields(kdst_context *ctx, kdst_state *state, field fields[FIELDS])
+{
+    const char *text = NULL;
+    kdst_status status = kdst_state_get_text(state, "kdst.checkpoint", &text);
+    if (status || strcmp(text, FORMAT_NUMBER))
+        return kdst__fail(ctx, KDST_STATUS_FORMAT, "trainer_load: the file is %s%s", status ? "no checkpoint" : "a checkpoint of format ",
+                          status ? "" : text);
+    for (int i = 0; i < FIELDS; i++) {
+        char *end;
+        if (kdst_state_get_text(state, fields[i].key, &text))
+            return kdst__fail(ctx, KDST_STATUS_FORMAT, "trainer_load: the checkpoint has no %s", fields[i].key);
+        unsigned long long bits = 0;
+        if (fields[i].whole) *fields[i].whole = strtoll(text, &end, 10);
+        else bits = strtoull(text, &end, 16);
+        if (end == text || *end)
+            return kdst__fail(ctx, KDST_STATUS_FORMAT, "trainer_load: %s is \"%.40s\"", fields[i].key, text);
+        if (fields[i].real) memcpy(fields[i].real, &bits, sizeof bits);
+    }
+    return KDST_STATUS_OK;
+}
+
+static kdst_status check_setup(kdst_trainer *t, const kdst__run_position *at, const setup *own, const setup *file)
+{
+    kdst_context *ctx = t->base.ctx;
+    if (file->batches != own->batches || file->samples != own->samples)
+        return kdst__fail(ctx, KDST_STATUS_STATE,
+                          "trainer_load: the checkpoint is of %lld samples in %lld batches, the loader has %lld in %lld",
+                          (long long)file->samples, (long long)file->batches, (long long)own->samples, (long long)own->batches);
+    if (file->base_rate != own->base_rate)
+        return kdst__fail(ctx, KDST_STATUS_STATE, "trainer_load: the checkpoint has learning rate %g, the optimizer %g",
+                          file->base_rate, own->base_rate);
+    if (at->epoch < 0 || at->epoch > t->epochs)
+        return kdst__fail(ctx, KDST_STATUS_STATE, "trainer_load: the checkpoint has done %lld epochs, the trainer makes %lld",
+                          (long long)at->epoch, (long long)t->epochs);
+    if (at->batch < 0 || at->batch > own->batches || at->step < 0 || at->samples < 0 || at->samples > own->samples || at->hits < 0
+        || at->hits > at->samples || file->optimizer_steps < 0 || at->best_epoch < 0 || at->best_epoch > at->epoch)
+        return kdst__fail(ctx, KDST_STATUS_FORMAT,
+                          "trainer_load: the position (epoch %lld, batch %lld, step %lld, %lld samples) is impossible",
+                          (long long)at->epoch, (long long)at->batch, (long long)at->step, (long long)at->samples);
+    return KDST_STATUS_OK;
+}
+
+/* Finds "optimizer.<name>" and checks it against the optimiser's own tensor. */
+static kdst_status find_optimizer_entry(
+    kdst_trainer *t, kdst_state *state, int64_t index, kdst_tensor **out_own, kdst_tensor **out_saved)
+{
+    char name[512], a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
+    const char *own;
+    kdst_status status = kdst_optimizer_get_state(t->optimizer, index, &own, out_own);
+    if (status) return status;
+    snprintf(name, sizeof name, "optimizer.%s", own);
+    if (kdst_state_get(state, name, out_saved))
+        return kdst__fail(t->base.ctx, KDST_STATUS_STATE, "trainer_load: the checkpoint has no %s", name);
+    if ((*out_saved)->dtype == (*out_own)->dtype && kdst__tensor_same_shape(*out_saved, *out_own)) return KDST_STATUS_OK;
+    return kdst__fail(t->base.ctx, KDST_STATUS_STATE, "trainer_load: %s is %s %s, the optimizer has %s %s", name,
+                      kdst_dtype_get_name((*out_saved)->dtype),
+                      kdst__shape_text((*out_saved)->rank, (*out_saved)->shape, a), kdst_dtype_get_name((*out_own)->dtype),
+                      kdst__shape_text((*out_own)->rank, (*out_own)->shape, b));
+}
+
+static kdst_status check_history(kdst_trainer *t, kdst_state *state, const kdst__run_position *at, kdst_tensor **out)
+{
+    if (kdst_state_get(state, "history", out))
+        return kdst__fail(t->base.ctx, KDST_STATUS_FORMAT, "trainer_load: the checkpoint has no history");
+    kdst_tensor *h = *out;
+    if (h->dtype == KDST_DTYPE_FLOAT64 && h->rank == 2 && h->shape[0] == at->epoch && h->shape[1] == KDST__HISTORY_COLUMNS)
+        return KDST_STATUS_OK;
+    char text[KDST__SHAPE_TEXT];
+    return kdst__fail(t->base.ctx, KDST_STATUS_FORMAT, "trainer_load: history is %s, expected [%lld, %d]",
+                      kdst__shape_text(h->rank, h->shape, text), (long long)at->epoch, KDST__HISTORY_COLUMNS);
+}
+
+/* Everything has been checked: from here on only copies between equal shapes and types. */
+static kdst_status apply(
+    kdst_trainer *t, kdst_state *state, const kdst__run_position *at, const setup *file, kdst_tensor *history)
+{
+    kdst_options *options = NULL;
+    kdst_status status = kdst_options_create(&options);
+    if (!status) status = kdst_options_set_string(options, "prefix", "model.");
+    if (status) status = kdst__fail_memory(t->base.ctx, "trainer_load");
+    else status = kdst_layer_load_state(t->model, state, options);
+    kdst_options_release(options);
+    for (int64_t i = 0; i < kdst_optimizer_get_state_count(t->optimizer) && !status; i++) {
+        kdst_tensor *own, *saved;
+        status = find_optimizer_entry(t, state, i, &own, &saved);
+        if (!status) status = kdst__tensor_assign("trainer_load", own, saved);
+    }
+    if (!status) status = kdst_optimizer_set_steps(t->optimizer, file->optimizer_steps);
+    if (!status) status = kdst_context_set_random(t->base.ctx, (uint64_t)file->seed, (uint64_t)file->stream);
+    if (status) return status;
+    memcpy(t->history, kdst__tensor_data(history), (size_t)(at->epoch * KDST__HISTORY_COLUMNS) * sizeof(double));
+    t->at = *at;
+    t->taken = -1;
+    return KDST_STATUS_OK;
+}
+
+kdst_status kdst_trainer_load(kdst_trainer *t, const char *path)
+{
+    if (!t) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = t->base.ctx;
+    kdst__enter(ctx);
+    if (!path) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "trainer_load: path is NULL");
+    kdst_state *state = NULL;
+    kdst_tensor *history = NULL;
+    kdst__run_position at;
+    setup own, file;
+    field fields[FIELDS];
+    list_fields(&at, &file, fields);
+    kdst_status status = kdst_state_load(ctx, path, &state);
+    if (!status) status = get_fields(ctx, state, fields);
+    if (!status) status = read_setup(t, &own);
+    if (!status) status = check_setup(t, &at, &own, &file);
+    if (!status) status = check_history(t, state, &at, &history);
+    for (int64_t i = 0; i < kdst_optimizer_get_state_count(t->optimizer) && !status; i++) {
+        kdst_tensor *mine, *saved;
+        status = find_optimizer_entry(t, state, i, &mine, &saved);
+    }
+    if (!status) status = apply(t, state, &at, &file, history);
+    kdst__handle_release(state);
+    return status;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Classification metrics over batches.
+ *
+ * Calibration as in Guo, Pleiss, Sun and Weinberger, ICML 2017: ECE = sum_b n_b / n |accuracy_b - confidence_b| over
+ * equal-width bins of the top probability. All sums are doubles added in sample order.
+ */
+#include "train/metrics.h"
+
+#include "core/options.h"
+
+#include <kdst/ops.h>
+
+#include <math.h>
+#include <string.h>
+
+#define TOP 5
+
+typedef struct config {
+    int64_t bins;
+} config;
+
+static const kdst__option options_table[] = {
+    KDST__INT(config, bins, 15, 1, 1000, "confidence bins of the reliability diagram"),
+};
+const kdst__schema kdst__schema_metrics = {"metrics", options_table, KDST__COUNT(options_table), NULL, 0};
+
+struct kdst_metrics {
+    kdst__handle base;
+    int64_t classes, bins;
+    int64_t count, hits, top_hits;
+    double nll, brier;
+    int64_t *confusion; /* [K, K] */
+    int64_t *bin_count; /* [bins] */
+    double *confidence; /* [bins] sums */
+    int64_t *bin_hits;  /* [bins] */
+};
+
+static void metrics_destroy(void *object)
+{
+    kdst_metrics *m = object;
+    kdst__memory *memory = kdst__context_memory(m->base.ctx);
+    kdst__free(memory, m->confusion, (size_t)(m->classes * m->classes) * sizeof *m->confusion);
+    kdst__free(memory, m->bin_count, (size_t)m->bins * sizeof *m->bin_count);
+    kdst__free(memory, m->confidence, (size_t)m->bins * sizeof *m->confidence);
+    kdst__free(memory, m->bin_hits, (size_t)m->bins * sizeof *m->bin_hits);
+}
+
+static const kdst__class metrics_class = {"metrics", metrics_destroy};
+
+kdst_status kdst_metrics_create(kdst_context *ctx, int64_t classes, const kdst_options *options, kdst_metrics **out)
+{
+    config settings;
+    if (out) *out = NULL;
+    if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(ctx);
+    if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_create: out is NULL");
+    if (classes < 1 || classes > 100000)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_create: classes is %lld, allowed is 1 to 100000",
+                          (long long)classes);
+    kdst_status status = kdst__options_parse(ctx, "metrics_create", &kdst__schema_metrics, options, &settings);
+    if (status) return status;
+    kdst_metrics *m = kdst__handle_create(ctx, &metrics_class, sizeof *m);
+    if (!m) return KDST_STATUS_OUT_OF_MEMORY;
+    kdst__memory *memory = kdst__context_memory(ctx);
+    m->classes = classes;
+    m->bins = settings.bins;
+    m->confusion = kdst__alloc_zero(memory, (size_t)(classes * classes) * sizeof *m->confusion);
+    m->bin_count = kdst__alloc_zero(memory, (size_t)m->bins * sizeof *m->bin_count);
+    m->confidence = kdst__alloc_zero(memory, (size_t)m->bins * sizeof *m->confidence);
+    m->bin_hits = kdst__alloc_zero(memory, (size_t)m->bins * sizeof *m->bin_hits);
+    if (!m->confusion || !m->bin_count || !m->confidence || !m->bin_hits) {
+        kdst__handle_release(m);
+        return kdst__fail_memory(ctx, "metrics_create");
+    }
+    *out = m;
+    return KDST_STATUS_OK;
+}
+
+void kdst_metrics_retain(kdst_metrics *metrics) { kdst__handle_retain(metrics); }
+void kdst_metrics_release(kdst_metrics *metrics) { kdst__handle_release(metrics); }
+
+kdst_status kdst_metrics_reset(kdst_metrics *m)
+{
+    if (!m) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(m->base.ctx);
+    m->count = m->hits = m->top_hits = 0;
+    m->nll = m->brier = 0;
+    memset(m->confusion, 0, (size_t)(m->classes * m->classes) * sizeof *m->confusion);
+    memset(m->bin_count, 0, (size_t)m->bins * sizeof *m->bin_count);
+    memset(m->confidence, 0, (size_t)m->bins * sizeof *m->confidence);
+    memset(m->bin_hits, 0, (size_t)m->bins * sizeof *m->bin_hits);
+    return KDST_STATUS_OK;
+}
+
+static double logit(const kdst_tensor *t, int64_t i)
+{
+    const void *data = kdst__tensor_data(t);
+    return t->dtype == KDST_DTYPE_FLOAT32 ? ((const float *)data)[i] : ((const double *)data)[i];
+}
+
+/* ---- adding a batch ---- */
+
+static kdst_status check_kinds(kdst_metrics *m, const kdst_tensor *logits, const kdst_tensor *labels)
+{
+    kdst_context *ctx = m->base.ctx;
+    char text[KDST__SHAPE_TEXT], other[KDST__SHAPE_TEXT];
+    if (!logits || !labels)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_add: %s is NULL", logits ? "labels" : "logits");
+    if (logits->base.ctx != ctx || labels->base.ctx != ctx)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_add: %s belong to another context",
+                          logits->base.ctx != ctx ? "logits" : "labels");
+    if (!kdst__dtype_is_float(logits->dtype))
+        return kdst__fail(ctx, KDST_STATUS_DTYPE, "metrics_add: logits are %s, expected float32 or float64",
+                          kdst_dtype_get_name(logits->dtype));
+    if (labels->dtype != KDST_DTYPE_INT32)
+        return kdst__fail(ctx, KDST_STATUS_DTYPE, "metrics_add: labels are %s, expected int32",
+                          kdst_dtype_get_name(labels->dtype));
+    if (logits->rank != 2 || logits->shape[1] != m->classes || labels->rank != 1 || labels->shape[0] != logits->shape[0])
+        return kdst__fail(ctx, KDST_STATUS_SHAPE, "metrics_add: logits are %s and labels %s, expected [B, %lld] and [B]",
+                          kdst__shape_text(logits->rank, logits->shape, text),
+                          kdst__shape_text(labels->rank, labels->shape, other), (long long)m->classes);
+    return KDST_STATUS_OK;
+}
+
+static kdst_status check_values(kdst_metrics *m, const kdst_tensor *logits, const int32_t *labels)
+{
+    for (int64_t b = 0; b < logits->shape[0]; b++) {
+        if (labels[b] < 0 || labels[b] >= m->classes)
+            return kdst__fail(m->base.ctx, KDST_STATUS_INVALID_ARGUMENT,
+                              "metrics_add: label %d at row %lld, allowed is 0 to %lld", labels[b], (long long)b,
+                              (long long)m->classes - 1);
+        for (int64_t k = 0; k < m->classes; k++)
+            if (!isfinite(logit(logits, b * m->classes + k)))
+                return kdst__fail(m->base.ctx, KDST_STATUS_INVALID_ARGUMENT,
+                                  "metrics_add: logit %g at row %lld, class %lld", logit(logits, b * m->classes + k),
+                                  (long long)b, (long long)k);
+    }
+    return KDST_STATUS_OK;
+}
+
+static void add_row(kdst_metrics *m, const kdst_tensor *logits, int64_t row, int32_t label)
+{
+    int64_t first = row * m->classes, best = 0, ahead = 0;
+    double own = logit(logits, first + label), largest = own, sum = 0, squares = 0;
+    for (int64_t k = 0; k < m->classes; k++) {
+        double z = logit(logits, first + k);
+        if (z > logit(logits, first + best)) best = k;
+        /* ties go to the smaller class, as in the prediction */
+        if (z > own || (z == own && k < label)) ahead++;
+        if (z > largest) largest = z;
+    }
+    for (int64_t k = 0; k < m->classes; k++) sum += exp(logit(logits, first + k) - largest);
+    for (int64_t k = 0; k < m->classes; k++) {
+        double p = exp(logit(logits, first + k) - largest) / sum, gap = p - (k == label);
+        squares += gap * gap;
+    }
+    double confidence = 1 / sum; /* the largest logit's probability */
+    int64_t bin = (int64_t)ceil(confidence * (double)m->bins) - 1;
+    if (bin < 0) bin = 0;
+    if (bin >= m->bins) bin = m->bins - 1;
+    m->count++;
+    m->hits += best == label;
+    m->top_hits += ahead < TOP;
+    m->nll += largest + log(sum) - own;
+    m->brier += squares;
+    m->confusion[label * m->classes + best]++;
+    m->bin_count[bin]++;
+    m->confidence[bin] += confidence;
+    m->bin_hits[bin] += best == label;
+}
+
+static kdst_status add_batch(kdst_metrics *m, kdst_tensor *logits, kdst_tensor *labels)
+{
+    kdst_tensor *z = NULL, *y = NULL;
+    kdst_status status = check_kinds(m, logits, labels);
+    if (status) return status;
+    status = kdst__tensor_to_contiguous("metrics_add", logits, &z);
+    if (!status) status = kdst__tensor_to_contiguous("metrics_add", labels, &y);
+    if (!status) status = check_values(m, z, kdst__tensor_data(y));
+    for (int64_t b = 0; !status && b < z->shape[0]; b++) add_row(m, z, b, ((const int32_t *)kdst__tensor_data(y))[b]);
+    kdst__handle_release(y);
+    kdst__handle_release(z);
+    return status;
+}
+
+kdst_status kdst_metrics_add(kdst_metrics *metrics, kdst_tensor *logits, kdst_tensor *labels)
+{
+    if (!metrics) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(metrics->base.ctx);
+    return add_batch(metrics, logits, labels);
+}
+
+static kdst_status add_epoch(const char *function, kdst_metrics *m, kdst_layer *model, kdst_loader *loader)
+{
+    kdst_status status = kdst_loader_set_epoch(loader, kdst_loader_get_epoch(loader));
+    while (!status && !(status = kdst__check_cancelled(m->base.ctx, function))) {
+        kdst_tensor *x = NULL, *y = NULL, *logits = NULL;
+        status = kdst_loader_next(loader, &x, &y);
+        bool end = !x;
+        if (!status && !end) status = kdst_layer_run(model, x, &logits);
+        if (!status && !end) status = add_batch(m, logits, y);
+        kdst__handle_release(logits);
+        kdst__handle_release(y);
+        kdst__handle_release(x);
+        if (end) break;
+    }
+    return status;
+}
+
+kdst_status kdst__metrics_add_loader(const char *function, kdst_metrics *m, kdst_layer *model, kdst_loader *loader)
+{
+    kdst_context *ctx = m->base.ctx;
+    if (!kdst__eval_push(ctx)) return kdst__fail_memory(ctx, function);
+    kdst_status status = add_epoch(function, m, model, loader);
+    kdst__eval_pop(ctx);
+    if (!status) status = kdst_loader_set_epoch(loader, kdst_loader_get_epoch(loader));
+    return status;
+}
+
+kdst_status kdst_metrics_add_loader(kdst_metrics *m, kdst_layer *model, kdst_loader *loader)
+{
+    if (!m) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = m->base.ctx;
+    kdst__enter(ctx);
+    if (!model || !loader)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_add_loader: %s is NULL", model ? "loader" : "model");
+    if (((kdst__handle *)model)->ctx != ctx || ((kdst__handle *)loader)->ctx != ctx)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_add_loader: %s belongs to another context",
+                          ((kdst__handle *)model)->ctx != ctx ? "model" : "loader");
+    return kdst__metrics_add_loader("metrics_add_loader", m, model, loader);
+}
+
+int64_t kdst__metrics_count_hits(kdst_tensor *logits, kdst_tensor *labels)
+{
+    int64_t hits = 0, classes = logits->shape[1];
+    const int32_t *y = kdst__tensor_data(labels);
+    for (int64_t b = 0; b < logits->shape[0]; b++) {
+        int64_t best = 0;
+        for (int64_t k = 1; k < classes; k++)
+            if (logit(logits, b * classes + k) > logit(logits, b * classes + best)) best = k;
+        hits += best == y[b];
+    }
+    return hits;
+}
+
+/* ---- reading ---- */
+
+static double ece(const kdst_metrics *m)
+{
+    double sum = 0;
+    for (int64_t b = 0; b < m->bins; b++) sum += fabs((double)m->bin_hits[b] - m->confidence[b]);
+    return sum / (double)m->count;
+}
+
+kdst_status kdst_metrics_get(kdst_metrics *m, const char *key, double *out)
+{
+    if (out) *out = NAN;
+    if (!m) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(m->base.ctx);
+    if (!key || !out)
+        return kdst__fail(m->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_get: %s is NULL", key ? "out" : "key");
+    double n = (double)m->count; /* 0 samples: 0/0, which is the NaN that is promised */
+    if (!strcmp(key, "count")) *out = n;
+    else if (!strcmp(key, "accuracy")) *out = (double)m->hits / n;
+    else if (!strcmp(key, "top5")) *out = (double)m->top_hits / n;
+    else if (!strcmp(key, "nll")) *out = m->nll / n;
+    else if (!strcmp(key, "brier")) *out = m->brier / n;
+    else if (!strcmp(key, "ece")) *out = ece(m);
+    else
+        return kdst__fail(m->base.ctx, KDST_STATUS_NOT_FOUND,
+                          "metrics_get: no figure \"%s\"; there are count, accuracy, top5, nll, ece, brier", key);
+    return KDST_STATUS_OK;
+}
+
+kdst_status kdst_metrics_get_confusion(kdst_metrics *m, kdst_tensor **out)
+{
+    if (out) *out = NULL;
+    if (!m) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(m->base.ctx);
+    if (!out) return kdst__fail(m->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_get_confusion: out is NULL");
+    const int64_t shape[] = {m->classes, m->classes};
+    kdst_status status = kdst__tensor_new(m->base.ctx, "metrics_get_confusion", KDST_DTYPE_INT32, 2, shape, false, out);
+    if (status) return status;
+    int32_t *data = kdst__tensor_data(*out);
+    for (int64_t i = 0; i < m->classes * m->classes; i++)
+        data[i] = m->confusion[i] > INT32_MAX ? INT32_MAX : (int32_t)m->confusion[i];
+    return KDST_STATUS_OK;
+}
+
+kdst_status kdst_metrics_get_reliability(kdst_metrics *m, kdst_tensor **out)
+{
+    if (out) *out = NULL;
+    if (!m) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(m->base.ctx);
+    if (!out) return kdst__fail(m->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_get_reliability: out is NULL");
+    const int64_t shape[] = {m->bins, 3};
+    kdst_status status = kdst__tensor_new(m->base.ctx, "metrics_get_reliability", KDST_DTYPE_FLOAT64, 2, shape, true, out);
+    if (status) return status;
+    double *data = kdst__tensor_data(*out);
+    for (int64_t b = 0; b < m->bins; b++, data += 3) {
+        if (!m->bin_count[b]) continue;
+        data[0] = (double)m->bin_count[b];
+        data[1] = m->confidence[b] / data[0];
+        data[2] = (double)m->bin_hits[b] / data[0];
+    }
+    return KDST_STATUS_OK;
+}
