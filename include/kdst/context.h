@@ -34,7 +34,7 @@ typedef void (*kdst_deallocate_fn)(void *user_data, void *pointer, uint64_t size
 /** Runs exactly once when the library no longer needs `user_data`. */
 typedef void (*kdst_destroy_fn)(void *user_data);
 
-/** Receives a log message, borrowed for the call; anything but OK switches the log off. */
+/** Receives a log message, borrowed for the call; anything but OK ends the registration. */
 typedef kdst_status (*kdst_log_fn)(void *user_data, kdst_severity severity, const char *message);
 
 /** Makes a context.
@@ -157,7 +157,7 @@ KDST_API void kdst_context_cancel(kdst_context *ctx);
  *  @param log        nullable: no log
  *  @param user_data  first argument of log, nullable
  *  @param destroy    nullable; runs once when the registration ends, also when this call fails
- *  @status INVALID_ARGUMENT (ctx is NULL)
+ *  @status INVALID_ARGUMENT (ctx is NULL), STATE (called by the log function itself)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_context_set_log(
     kdst_context *ctx, kdst_log_fn log, void *user_data, kdst_destroy_fn destroy);
