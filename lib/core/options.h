@@ -27,7 +27,7 @@ typedef struct kdst__option {
     const char *name;
     kdst_option_type type;
     double standard;      /* default of INT, FLOAT, and of each element of INTS, FLOATS (count = standard_count) */
-    double min, max;      /* of the value, or of each element */
+    double min, max;      /* of the value, or of each element; an infinite bound is itself excluded */
     int32_t open;         /* 1: min excluded, 2: max excluded, 3: both */
     const char *choices;  /* CHOICE: "a|b|c"; the configuration gets the index as int32_t */
     const char *text;     /* the default as text: CHOICE, STRING the value ("" none), else how `standard` is written */
@@ -63,6 +63,12 @@ typedef struct kdst__schema {
 /* double member; both bounds excluded */
 #define KDST__FLOAT_OPEN(type, member, value, low, high, help) \
     {#member, KDST_OPTION_FLOAT, value, low, high, 3, "", #value, 1, offsetof(type, member), 0, help}
+/* double member; the lower bound excluded */
+#define KDST__FLOAT_ABOVE(type, member, value, low, high, help) \
+    {#member, KDST_OPTION_FLOAT, value, low, high, 1, "", #value, 1, offsetof(type, member), 0, help}
+/* double member; the upper bound excluded */
+#define KDST__FLOAT_BELOW(type, member, value, low, high, help) \
+    {#member, KDST_OPTION_FLOAT, value, low, high, 2, "", #value, 1, offsetof(type, member), 0, help}
 /* int32_t member: index into choices */
 #define KDST__CHOICE(type, member, value, choices, help) \
     {#member, KDST_OPTION_CHOICE, 0, 0, 0, 0, choices, value, 1, offsetof(type, member), 0, help}

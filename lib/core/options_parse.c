@@ -82,8 +82,7 @@ static kdst_status check_bounds(parse *p, const kdst__option *o, int64_t whole, 
 {
     char value[KDST__NUMBER_TEXT], bounds[KDST__BOUNDS_TEXT];
     double v = is_whole(o) ? (double)whole : number;
-    int low = (o->open & 1) ? v > o->min : v >= o->min, high = (o->open & 2) ? v < o->max : v <= o->max;
-    if (low && high) return KDST_STATUS_OK; /* never with NaN */
+    if (kdst__option_allows(o, v)) return KDST_STATUS_OK;
     kdst__text_number(is_whole(o), whole, number, value);
     kdst__text_bounds(o, bounds);
     return refuse(p, "%s is %s, allowed is %s", o->name, value, bounds);

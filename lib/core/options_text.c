@@ -18,14 +18,28 @@ void kdst__text_number(int whole, int64_t integer, double number, char out[KDST_
     }
 }
 
+/* An infinite bound is no value of its own. */
+static int open_below(const kdst__option *o)
+{
+    return (o->open & 1) || isinf(o->min);
+}
+
+static int open_above(const kdst__option *o)
+{
+    return (o->open & 2) || isinf(o->max);
+}
+
+int kdst__option_allows(const kdst__option *o, double v)
+{
+    return (open_below(o) ? v > o->min : v >= o->min) && (open_above(o) ? v < o->max : v <= o->max);
+}
+
 void kdst__text_bounds(const kdst__option *o, char out[KDST__BOUNDS_TEXT])
 {
-    int whole = o->type == KDST_OPTION_INT || o->type == KDST_OPTION_INTS;
     char low[KDST__NUMBER_TEXT], high[KDST__NUMBER_TEXT];
     kdst__text_number(0, 0, o->min, low);
     kdst__text_number(0, 0, o->max, high);
-    int open_low = (o->open & 1) || (whole && isinf(o->min)), open_high = (o->open & 2) || (whole && isinf(o->max));
-    snprintf(out, KDST__BOUNDS_TEXT, "%c%s, %s%c", open_low ? '(' : '[', low, high, open_high ? ')' : ']');
+    snprintf(out, KDST__BOUNDS_TEXT, "%c%s, %s%c", open_below(o) ? '(' : '[', low, high, open_above(o) ? ')' : ']');
 }
 
 const char *kdst__text_type(kdst_option_type type)

@@ -10,6 +10,8 @@
 
 /* Shortest text that reads back as the same number. */
 void kdst__text_number(int whole, int64_t integer, double number, char out[KDST__NUMBER_TEXT]);
+/* 1 when a number is within the bounds; never for NaN. */
+int kdst__option_allows(const kdst__option *option, double value);
 /* "[0, 1)" */
 void kdst__text_bounds(const kdst__option *option, char out[KDST__BOUNDS_TEXT]);
 /* "a whole number" */

@@ -11,7 +11,7 @@
 
 typedef struct config {
     int64_t epochs, kernel[2], milestones[8], milestones_count;
-    double alpha, temperature, mean[4];
+    double alpha, temperature, decay, width, mean[4];
     int64_t mean_count;
     int32_t reduction, preset;
     const char *prefix;
@@ -23,6 +23,8 @@ static const kdst__option options_list[] = {
     KDST__INTS_UPTO(config, milestones, 8, 0, INFINITY, "steps"),
     KDST__FLOAT(config, alpha, 0.5, 0, 1, "weight"),
     KDST__FLOAT_OPEN(config, temperature, 4, 0, INFINITY, "temperature"),
+    KDST__FLOAT_BELOW(config, decay, 0.9, 0, 1, "decay"),
+    KDST__FLOAT_ABOVE(config, width, 1, 0, 64, "width"),
     KDST__FLOATS_UPTO(config, mean, 4, -INFINITY, INFINITY, "means"),
     KDST__CHOICE(config, reduction, "batchmean", "batchmean|elementmean", "reduction"),
     KDST__CHOICE(config, preset, "none", "none|paper|official", "preset"),
@@ -195,8 +197,18 @@ START_TEST(test_bounds)
     works(kdst_options_set_int(o, "milestones", 0));
     works(kdst_options_set_float(o, "mean", NAN));
     ck_assert_int_eq(kdst__options_parse_alone("kd", &schema, o, &c), KDST_STATUS_INVALID_ARGUMENT);
+    works(kdst_options_set_float(o, "mean", -INFINITY));
+    refused("kd: mean is -inf, allowed is (-inf, inf)");
     works(kdst_options_set_float(o, "mean", -1e308));
     parses();
+    works(kdst_options_set_int(o, "decay", 1));
+    refused("kd: decay is 1, allowed is [0, 1)");
+    works(kdst_options_set_int(o, "decay", 0));
+    works(kdst_options_set_int(o, "width", 0));
+    refused("kd: width is 0, allowed is (0, 64]");
+    works(kdst_options_set_int(o, "width", 64));
+    parses();
+    ck_assert_double_eq(c.width, 64);
 }
 END_TEST
 
@@ -244,9 +256,10 @@ START_TEST(test_suggestions)
         {"temp", "kd: unknown option \"temp\"; did you mean \"temperature\"?"},
         {"Alpha", "kd: unknown option \"Alpha\"; did you mean \"alpha\"?"},
         {"epoch", "kd: unknown option \"epoch\"; did you mean \"epochs\"?"},
-        {"x", "kd: unknown option \"x\"; known are epochs, kernel, milestones, alpha, temperature, mean, reduction, preset, prefix"},
+        {"x", "kd: unknown option \"x\"; known are epochs, kernel, milestones, alpha, temperature, decay, "
+              "width, mean, reduction, preset, prefix"},
         {"learning_rate", "kd: unknown option \"learning_rate\"; known are epochs, kernel, milestones, alpha, temperature, "
-                          "mean, reduction, preset, prefix"},
+                          "decay, width, mean, reduction, preset, prefix"},
     };
     works(kdst_options_set_int(o, cases[_i].name, 1));
     refused(cases[_i].message);

@@ -22,11 +22,6 @@ static int is_text(const kdst__option *o)
     return o->type == KDST_OPTION_CHOICE || o->type == KDST_OPTION_STRING;
 }
 
-static int allowed(const kdst__option *o, double v)
-{
-    return ((o->open & 1) ? v > o->min : v >= o->min) && ((o->open & 2) ? v < o->max : v <= o->max);
-}
-
 static void check_name(const char *name)
 {
     ck_assert(name && islower((unsigned char)*name) && strlen(name) < 64);
@@ -46,7 +41,7 @@ static void check_option(const kdst__schema *s, const kdst__option *o)
     ck_assert_msg(o->min <= o->max, "%s.%s: bounds", s->name, o->name);
     if (o->count < 0) return; /* a list that is empty by default */
     double value = NAN;
-    ck_assert_msg(allowed(o, o->standard), "%s.%s: default %g is not allowed", s->name, o->name, o->standard);
+    ck_assert_msg(kdst__option_allows(o, o->standard), "%s.%s: default %g is not allowed", s->name, o->name, o->standard);
     ck_assert_msg(
         !kdst__text_read_number(o->text, &value) && value == o->standard, "%s.%s: default \"%s\" is not a plain number",
         s->name, o->name, o->text);
@@ -87,7 +82,7 @@ START_TEST(test_presets)
             ck_assert_msg(kdst__text_choice(o->choices, p->value) >= 0, "%s: %s of %s", s->name, p->value, p->preset);
         else if (o->type != KDST_OPTION_STRING)
             ck_assert_msg(
-                !kdst__text_read_number(p->value, &value) && allowed(o, value), "%s: %s of %s", s->name, p->value, p->preset);
+                !kdst__text_read_number(p->value, &value) && kdst__option_allows(o, value), "%s: %s of %s", s->name, p->value, p->preset);
     }
 }
 END_TEST
