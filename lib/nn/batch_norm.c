@@ -38,7 +38,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
             layer->base.ctx, KDST_STATUS_SHAPE, "batch_norm: input has %" PRId64 " channels, layer expects %" PRId64, x->shape[1],
             bn->channels);
     const kdst__batch_norm_attrs attrs = {kdst__layer_is_training(layer), bn->momentum, bn->eps};
-    kdst_status status = kdst__batch_norm(x, bn->weight, bn->bias, bn->mean, bn->var, &attrs, out);
+    kdst_status status = kdst__batch_norm_run(x, bn->weight, bn->bias, bn->mean, bn->var, &attrs, out);
     if (status == KDST_STATUS_OK && kdst__layer_is_training(layer)) {
         int32_t *count = kdst__tensor_data(bn->count);
         *count += *count < INT32_MAX;

@@ -38,7 +38,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE, "conv2d: input has %" PRId64 " channels, layer expects %" PRId64, x->shape[1],
             weight->shape[1]);
-    return kdst__conv2d(x, weight, bias, &((conv2d *)layer)->attrs, out);
+    return kdst__conv2d_run(x, weight, bias, &((conv2d *)layer)->attrs, out);
 }
 
 static const kdst__layer_kind kind = {"conv2d", sizeof(conv2d), run, false};

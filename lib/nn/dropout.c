@@ -11,7 +11,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
     double rate = ((dropout *)layer)->rate;
     if (kdst__layer_is_training(layer) && rate > 0)
-        return kdst__dropout(x, rate, out);
+        return kdst__dropout_run(x, rate, out);
     kdst_tensor_retain(x);
     *out = x;
     return KDST_STATUS_OK;

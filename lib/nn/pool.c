@@ -11,12 +11,12 @@ typedef struct pool {
 
 static kdst_status run_max(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
-    return kdst__max_pool2d(x, &((pool *)layer)->attrs, out);
+    return kdst__max_pool2d_run(x, &((pool *)layer)->attrs, out);
 }
 
 static kdst_status run_avg(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
-    return kdst__avg_pool2d(x, &((pool *)layer)->attrs, out);
+    return kdst__avg_pool2d_run(x, &((pool *)layer)->attrs, out);
 }
 
 static kdst_status run_global(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
