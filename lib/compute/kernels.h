@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prototypes and tables of the kernels, made from kernels.def.
+ *
+ * kdst__kernels_f32 and kdst__kernels_f64 hold one pointer per row; there is one constant table per level and type
+ * (kernels/table.c), chosen when a context is made (select.h). Sources in kernels/ are built with KDST_LEVEL = baseline, avx2 or
+ * avx512 and KDST_REAL = 32 or 64, and see `real`, the prototypes of their own build and KDST__KERNEL(name).
+ */
+#ifndef KDST_COMPUTE_KERNELS_H
+#define KDST_COMPUTE_KERNELS_H
+
+#include "compute/compute.h"
+
+/* Windows of an image as a matrix [C T, N I J]: row (c, t) is tap t of channel c, column (n, i, j) a position; the
+ * element is x[n, c, i step + dh[t], j step + dw[t]], 0 outside of the image. x [N, C, H, W]. */
+typedef struct kdst__windows {
+    int64_t c, h, w;
+    int64_t taps, i, j;
+    int64_t step[2];
+    const int32_t *dh, *dw; /* [taps] */
+} kdst__windows;
+
+#define real float
+typedef struct kdst__kernels_f32 {
+#define KERNEL(result, name, arguments) result(*name) arguments;
+#include "compute/kernels.def"
+#undef KERNEL
+} kdst__kernels_f32;
+#undef real
+
+#define real double
+typedef struct kdst__kernels_f64 {
+#define KERNEL(result, name, arguments) result(*name) arguments;
+#include "compute/kernels.def"
+#undef KERNEL
+} kdst__kernels_f64;
+#undef real
+
+#ifdef KDST_LEVEL
+
+#  define KDST__JOIN(name, level, bits) kdst__kernel_##name##_##level##_f##bits
+#  define KDST__EXPAND(name, level, bits) KDST__JOIN(name, level, bits)
+#  define KDST__KERNEL(name) KDST__EXPAND(name, KDST_LEVEL, KDST_REAL)
+
+#  if KDST_REAL == 32
+typedef float real;
+#  else
+typedef double real;
+#  endif
+
+#  define KERNEL(result, name, arguments) result KDST__KERNEL(name) arguments;
+#  include "compute/kernels.def"
+#  undef KERNEL
+
+#endif
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* softmax and log-softmax along the middle axis of [outer, n, inner], and their backwards, which add.
+ *
+ * y_i = exp(x_i - max x) / sum_j exp(x_j - max x);  dx += y (dy - sum y dy)
+ * y_i = x_i - max x - log sum_j exp(x_j - max x);   dx += dy - exp(y) sum dy
+ * inner = 1: a row is cut into vectors. inner > 1: a vector holds neighbouring columns, each with its own maximum and sum.
+ * -inf everywhere gives NaN, as the formula says.
+ */
+#include "compute/simd/exp.h"
+
+#include <math.h>
+
+#if KDST_REAL == 32
+#  define LOG logf
+#else
+#  define LOG log
+#endif
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static real row_max(int64_t n, const real *x)
+{
+    vec best = vsplat(-INFINITY);
+    for (int64_t i = 0; i < n; i += LANES)
+        best = vmax(i + LANES <= n ? vload(x + i) : vload_part(x + i, n - i, -INFINITY), best);
+    return vmax_lane(best);
+}
+
+/* sum exp(x - shift); the terms go to y when it is not NULL. */
+static real row_exp(int64_t n, const real *x, real shift, real *y)
+{
+    vec sum = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vec e = vexp(vload(x + i) - shift);
+        if (y) vstore(y + i, e);
+        sum += e;
+    }
+    if (i < n) {
+        vec e = vexp(vload_part(x + i, n - i, -INFINITY) - shift);
+        if (y) vstore_part(y + i, e, n - i);
+        sum += e;
+    }
+    return vsum(sum);
+}
+
+static void row_softmax(int64_t n, const real *x, real *y)
+{
+    real sum = row_exp(n, x, row_max(n, x), y);
+    real f = 1 / sum;
+    for (int64_t i = 0; i < n; i++)
+        y[i] *= f;
+}
+
+static void row_log_softmax(int64_t n, const real *x, real *y)
+{
+    real best = row_max(n, x);
+    real log_sum = LOG(row_exp(n, x, best, NULL));
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] - best - log_sum;
+}
+
+/* `width` <= LANES neighbouring columns, rows `inner` apart. */
+static void columns(int64_t n, int64_t inner, int64_t width, int32_t logarithm, const real *x, real *y)
+{
+    vec best = vsplat(-INFINITY), sum = {0};
+    for (int64_t i = 0; i < n; i++)
+        best = vmax(vload_part(x + i * inner, width, 0), best);
+    for (int64_t i = 0; i < n; i++)
+        sum += vexp(vload_part(x + i * inner, width, 0) - best);
+    vec tail = sum;
+    if (logarithm)
+        for (int64_t i = 0; i < width; i++)
+            tail[i] = LOG(sum[i]);
+    for (int64_t i = 0; i < n; i++) {
+        vec shifted = vload_part(x + i * inner, width, 0) - best;
+        vstore_part(y + i * inner, logarithm ? shifted - tail : vexp(shifted) / tail, width);
+    }
+}
+
+void KDST__KERNEL(softmax)(int64_t outer, int64_t n, int64_t inner, const real *x, real *y)
+{
+    for (int64_t o = 0; o < outer; o++, x += n * inner, y += n * inner)
+        if (inner == 1)
+            row_softmax(n, x, y);
+        else
+            for (int64_t j = 0; j < inner; j += LANES)
+                columns(n, inner, least(LANES, inner - j), 0, x + j, y + j);
+}
+
+void KDST__KERNEL(log_softmax)(int64_t outer, int64_t n, int64_t inner, const real *x, real *y)
+{
+    for (int64_t o = 0; o < outer; o++, x += n * inner, y += n * inner)
+        if (inner == 1)
+            row_log_softmax(n, x, y);
+        else
+            for (int64_t j = 0; j < inner; j += LANES)
+                columns(n, inner, least(LANES, inner - j), 1, x + j, y + j);
+}
+
+void KDST__KERNEL(softmax_backward)(
+    int64_t outer, int64_t n, int64_t inner, const real *y, const real *dy, real *dx)
+{
+    for (int64_t o = 0; o < outer; o++, y += n * inner, dy += n * inner, dx += n * inner)
+        for (int64_t j = 0; j < inner; j++) {
+            double dot = 0;
+            if (inner == 1)
+                dot = KDST__KERNEL(dot)(n, y, dy);
+            else
+                for (int64_t i = 0; i < n; i++)
+                    dot += (double)(y[i * inner + j] * dy[i * inner + j]);
+            for (int64_t i = 0; i < n; i++)
+                dx[i * inner + j] += y[i * inner + j] * (dy[i * inner + j] - (real)dot);
+        }
+}
+
+/* `width` <= LANES elements of y at a distance of `step`. */
+static vec gather(const real *y, int64_t step, int64_t width)
+{
+    if (step == 1) return vload_part(y, width, 0);
+    vec v = {0};
+    for (int64_t i = 0; i < width; i++)
+        v[i] = y[i * step];
+    return v;
+}
+
+void KDST__KERNEL(log_softmax_backward)(
+    int64_t outer, int64_t n, int64_t inner, const real *y, const real *dy, real *dx)
+{
+    for (int64_t o = 0; o < outer; o++, y += n * inner, dy += n * inner, dx += n * inner)
+        for (int64_t j = 0; j < inner; j++) {
+            real sum = (real)KDST__KERNEL(sum)(n, dy + j, inner);
+            for (int64_t i = 0; i < n; i += LANES) {
+                int64_t width = least(LANES, n - i);
+                vec e = vexp(gather(y + i * inner + j, inner, width));
+                for (int64_t l = 0; l < width; l++) {
+                    int64_t at = (i + l) * inner + j;
+                    dx[at] += dy[at] - e[l] * sum;
+                }
+            }
+        }
+}
+
+void KDST__KERNEL(exp)(int64_t n, const real *x, real *y)
+{
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vstore(y + i, vexp(vload(x + i)));
+    if (i < n) vstore_part(y + i, vexp(vload_part(x + i, n - i, 0)), n - i);
+}
