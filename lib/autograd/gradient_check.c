@@ -17,7 +17,7 @@ typedef struct config {
 } config;
 
 static const kdst__option options_table[] = {
-    {"step", KDST_OPTION_FLOAT, 1e-6, 0, 1, 1, "", "", 1, offsetof(config, step), 0, "relative step of the differences"},
+    KDST__FLOAT_ABOVE(config, step, 1e-6, 0, 1, "relative step of the differences"),
     KDST__FLOAT(config, rtol, 1e-6, 0, INFINITY, "allowed difference, relative to the numeric gradient"),
     KDST__FLOAT(config, atol, 1e-8, 0, INFINITY, "allowed difference, absolute"),
     KDST__INT(config, seed, 1, 0, INFINITY, "seed of the random contraction and of the choice of elements"),

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Metrics against figures worked out by hand, and bad input. */
+#include "support.h"
+
+#include "failures/each_allocation.h"
+#include "support/run.h"
+
+#include <math.h>
+
+static kdst_context *ctx;
+static void set_up(void) { ctx = make_context(1); }
+static void tear_down(void)
+{
+    ck_assert_int_eq(kdst_context_live_count(ctx), 0);
+    kdst_context_release(ctx);
+}
+
+static kdst_tensor *logits_of(kdst_dtype dtype, int64_t n, int64_t k, const double *values)
+{
+    const int64_t shape[] = {n, k};
+    kdst_tensor *wide = NULL, *out = NULL;
+    ck_assert_int_eq(kdst_tensor_create_from(ctx, KDST_DTYPE_FLOAT64, 2, shape, values, &wide), 0);
+    ck_assert_int_eq(kdst_tensor_copy(wide, dtype, &out), 0);
+    kdst_tensor_release(wide);
+    return out;
+}
+
+static kdst_tensor *labels_of(int64_t n, const int32_t *values)
+{
+    kdst_tensor *out = NULL;
+    ck_assert_int_eq(kdst_tensor_create_from(ctx, KDST_DTYPE_INT32, 1, &n, values, &out), 0);
+    return out;
+}
+
+static double get(kdst_metrics *m, const char *key)
+{
+    double value = -1;
+    ck_assert_int_eq(kdst_metrics_get(m, key, &value), 0);
+    return value;
+}
+
+/* Rows are logs of probabilities, so every figure can be worked out by hand. */
+static const double probabilities[4][3] = {{0.7, 0.2, 0.1}, {0.1, 0.6, 0.3}, {0.25, 0.25, 0.5}, {0.8, 0.1, 0.1}};
+static const int32_t truth[4] = {0, 2, 2, 0};
+
+START_TEST(by_hand)
+{
+    kdst_dtype dtype = _i ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32;
+    double tolerance = _i ? 1e-12 : 1e-6, values[12];
+    kdst_metrics *m = NULL;
+    kdst_options *o = NULL;
+    for (int i = 0; i < 12; i++) values[i] = log(probabilities[i / 3][i % 3]);
+    ck_assert_int_eq(kdst_options_create(&o), 0);
+    ck_assert_int_eq(kdst_options_set_int(o, "bins", 2), 0);
+    ck_assert_int_eq(kdst_metrics_create(ctx, 3, o, &m), 0);
+    ck_assert(isnan(get(m, "accuracy")) && get(m, "count") == 0);
+    kdst_tensor *z = logits_of(dtype, 4, 3, values), *y = labels_of(4, truth);
+    ck_assert_int_eq(kdst_metrics_add(m, z, y), 0);
+    ck_assert_double_eq(get(m, "count"), 4);
+    ck_assert_double_eq_tol(get(m, "accuracy"), 0.75, 0);
+    ck_assert_double_eq_tol(get(m, "top5"), 1, 0);
+    ck_assert_double_eq_tol(get(m, "nll"), -(log(0.7) + log(0.3) + log(0.5) + log(0.8)) / 4, tolerance);
+    double brier = (0.09 + 0.04 + 0.01) + (0.01 + 0.36 + 0.49) + (0.0625 + 0.0625 + 0.25) + (0.04 + 0.01 + 0.01);
+    ck_assert_double_eq_tol(get(m, "brier"), brier / 4, tolerance);
+    /* 0.5 lies in bin (0, 0.5]; 0.7, 0.6 and 0.8 in (0.5, 1]: accuracy 2/3 against confidence 0.7. Rounding may lift 0.5 over the edge. */
+    double split = fabs(1 - 0.5) / 4 + fabs(2 - 2.1) / 4, joined = fabs(3 - 2.6) / 4;
+    ck_assert(fabs(get(m, "ece") - split) < tolerance || fabs(get(m, "ece") - joined) < tolerance);
+    kdst_tensor *confusion = NULL, *reliability = NULL;
+    int32_t cells[9];
+    double bins[6];
+    ck_assert_int_eq(kdst_metrics_get_confusion(m, &confusion), 0);
+    ck_assert_int_eq(kdst_tensor_get_data(confusion, cells, sizeof cells), 0);
+    static const int32_t wanted[9] = {2, 0, 0, 0, 0, 0, 0, 1, 1};
+    for (int i = 0; i < 9; i++) ck_assert_int_eq(cells[i], wanted[i]);
+    ck_assert_int_eq(kdst_metrics_get_reliability(m, &reliability), 0);
+    ck_assert_int_eq(kdst_tensor_get_data(reliability, bins, sizeof bins), 0);
+    ck_assert_double_eq(bins[0] + bins[3], 4);
+    ck_assert_int_eq(kdst_metrics_reset(m), 0);
+    ck_assert_double_eq(get(m, "count"), 0);
+    kdst_tensor_release(reliability);
+    kdst_tensor_release(confusion);
+    kdst_tensor_release(z);
+    kdst_tensor_release(y);
+    kdst_options_release(o);
+    kdst_metrics_release(m);
+}
+END_TEST
+
+START_TEST(top5_and_large_logits)
+{
+    double row[7] = {800, 799, 798, 797, 796, 795, -800};
+    const int32_t fifth = 4, sixth = 5;
+    kdst_metrics *m = NULL;
+    ck_assert_int_eq(kdst_metrics_create(ctx, 7, NULL, &m), 0);
+    kdst_tensor *z = logits_of(KDST_DTYPE_FLOAT32, 1, 7, row), *a = labels_of(1, &fifth), *b = labels_of(1, &sixth);
+    ck_assert_int_eq(kdst_metrics_add(m, z, a), 0);
+    ck_assert_double_eq(get(m, "top5"), 1);
+    ck_assert_int_eq(kdst_metrics_add(m, z, b), 0);
+    ck_assert_double_eq(get(m, "top5"), 0.5);
+    ck_assert(isfinite(get(m, "nll")));
+    kdst_tensor_release(z);
+    kdst_tensor_release(a);
+    kdst_tensor_release(b);
+    kdst_metrics_release(m);
+}
+END_TEST
+
+START_TEST(bad_input)
+{
+    double good[6] = {1, 2, 3, 4, 5, 6}, nan_row[6] = {1, 2, 3, 4, NAN, 6};
+    const int32_t fine[2] = {0, 2}, low[2] = {0, -1}, high[2] = {3, 0};
+    kdst_metrics *m = NULL;
+    double value;
+    ck_assert_int_eq(kdst_metrics_create(ctx, 0, NULL, &m), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_ptr_null(m);
+    ck_assert_int_eq(kdst_metrics_create(ctx, 3, NULL, &m), 0);
+    kdst_tensor *z = logits_of(KDST_DTYPE_FLOAT32, 2, 3, good), *bad = logits_of(KDST_DTYPE_FLOAT32, 2, 3, nan_row);
+    kdst_tensor *y = labels_of(2, fine), *l = labels_of(2, low), *h = labels_of(2, high), *one = labels_of(1, fine);
+    ck_assert_int_eq(kdst_metrics_add(m, z, l), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_str_eq(kdst_context_message(ctx), "metrics_add: label -1 at row 1, allowed is 0 to 2");
+    ck_assert_int_eq(kdst_metrics_add(m, z, h), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_int_eq(kdst_metrics_add(m, bad, y), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_int_eq(kdst_metrics_add(m, z, one), KDST_STATUS_SHAPE);
+    ck_assert_int_eq(kdst_metrics_add(m, y, y), KDST_STATUS_DTYPE);
+    ck_assert_int_eq(kdst_metrics_add(m, z, z), KDST_STATUS_DTYPE);
+    ck_assert_int_eq(kdst_metrics_add(m, NULL, y), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_double_eq(get(m, "count"), 0);
+    ck_assert_int_eq(kdst_metrics_get(m, "f1", &value), KDST_STATUS_NOT_FOUND);
+    kdst_tensor *all[] = {z, bad, y, l, h, one};
+    for (int i = 0; i < 6; i++) kdst_tensor_release(all[i]);
+    kdst_metrics_release(m);
+}
+END_TEST
+
+START_TEST(over_a_loader)
+{
+    setup s;
+    kdst_metrics *m = NULL;
+    ck_assert_int_eq(make_setup(ctx, 1, &s), 0);
+    ck_assert_int_eq(kdst_metrics_create(ctx, CLASSES, NULL, &m), 0);
+    uint64_t before = fingerprint(&s);
+    for (int pass = 1; pass <= 2; pass++) {
+        ck_assert_int_eq(kdst_metrics_add_loader(m, s.model, s.validation), 0);
+        ck_assert_double_eq(get(m, "count"), 30 * pass);
+    }
+    ck_assert(fingerprint(&s) == before); /* no running statistics moved */
+    ck_assert_int_eq(kdst_layer_get_training(s.model), 1);
+    ck_assert_int_eq(kdst_metrics_add_loader(m, NULL, s.validation), KDST_STATUS_INVALID_ARGUMENT);
+    kdst_metrics_release(m);
+    free_setup(&s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("metrics");
+    TCase *values = tcase_create("values"), *failing = tcase_create("failing");
+    tcase_add_checked_fixture(values, set_up, tear_down);
+    tcase_add_checked_fixture(failing, set_up, tear_down);
+    tcase_add_loop_test(values, by_hand, 0, 2);
+    tcase_add_test(values, top5_and_large_logits);
+    tcase_add_test(values, over_a_loader);
+    tcase_add_test(failing, bad_input);
+    suite_add_tcase(suite, values);
+    suite_add_tcase(suite, failing);
+    return run_suite(suite);
+}
