@@ -18,15 +18,21 @@ case $compiler in
     clang) compiler_packages="clang g++" ;;
     *) compiler_packages= ;;
 esac
+stop() {
+    echo "$1"
+    echo "0 passed, 1 failed"
+    exit 1
+}
+
 # shellcheck disable=SC2086  # a list of names
 sh tools/install-packages.sh $compiler_packages libc6-dev meson ninja-build pkg-config python3 check \
-    libblis-dev zlib1g-dev libcjson-dev libdlpack-dev
+    libblis-dev zlib1g-dev libcjson-dev libdlpack-dev || stop "packages are missing"
 
 suffix=$(printf '%s %s' "${CC:-}" "${KDST_MESON_ARGS:-}" | tr -cs 'A-Za-z0-9' '-' | sed 's/^-*//; s/-*$//')
 build=${KDST_BUILD_DIR:-build-test${suffix:+-$suffix}}
 # shellcheck disable=SC2086  # a list of options
-[ -f "$build/build.ninja" ] || meson setup "$build" --buildtype=release ${KDST_MESON_ARGS:-}
-ninja -C "$build"
+[ -f "$build/build.ninja" ] || meson setup "$build" --buildtype=release ${KDST_MESON_ARGS:-} || stop "meson setup failed"
+ninja -C "$build" || stop "the build failed"
 
 rm -f "$build"/meson-logs/testlog*.json
 status=0
