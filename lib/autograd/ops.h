@@ -37,6 +37,7 @@ kdst_status kdst__batch_norm_run(
     const kdst__batch_norm_attrs *attrs, kdst_tensor **out);
 kdst_status kdst__dropout_run(kdst_tensor *x, double rate, kdst_tensor **out);
 
-extern const kdst__schema kdst__schema_conv2d, kdst__schema_max_pool2d, kdst__schema_avg_pool2d, kdst__schema_batch_norm;
+extern const kdst__schema kdst__schema_conv2d, kdst__schema_max_pool2d, kdst__schema_avg_pool2d,
+    kdst__schema_batch_norm;
 
 #endif

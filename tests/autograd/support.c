@@ -11,15 +11,17 @@ kdst_context *context_with_threads(int64_t threads)
     kdst_context *made = NULL;
     expect_ok(kdst_options_create(&options));
     expect_ok(kdst_options_set_int(options, "threads", threads));
-    if (level != NULL)
-        expect_ok(kdst_options_set_string(options, "level", level));
+    if (level != NULL) expect_ok(kdst_options_set_string(options, "level", level));
     kdst_status status = kdst_context_create(options, &made);
     ck_assert_msg(status == KDST_STATUS_OK, "%s", kdst_options_message(options));
     kdst_options_release(options);
     return made;
 }
 
-void setup(void) { ctx = context_with_threads(2); }
+void setup(void)
+{
+    ctx = context_with_threads(2);
+}
 
 void teardown(void)
 {
@@ -109,7 +111,8 @@ void expect_failure(kdst_status status, kdst_status expected, const char *text)
 {
     const char *message = kdst_context_message(ctx);
     ck_assert_msg(
-        status == expected, "status is %s (%s), expected %s", kdst_status_name(status), message, kdst_status_name(expected));
+        status == expected, "status is %s (%s), expected %s", kdst_status_name(status), message,
+        kdst_status_name(expected));
     ck_assert_msg(strstr(message, text) != NULL, "message is \"%s\", expected \"%s\" in it", message, text);
 }
 
@@ -129,8 +132,8 @@ void expect_close(kdst_tensor *t, const double *expected)
         largest = fmax(largest, fabs(expected[i]));
     for (int64_t i = 0; i < count; i++)
         ck_assert_msg(
-            fabs(values[i] - expected[i]) <= tolerance * largest, "element %d is %.17g, expected %.17g", (int)i, values[i],
-            expected[i]);
+            fabs(values[i] - expected[i]) <= tolerance * largest, "element %d is %.17g, expected %.17g", (int)i,
+            values[i], expected[i]);
     free(values);
 }
 

@@ -13,7 +13,11 @@
 
 #define F32 KDST_DTYPE_FLOAT32
 #define F64 KDST_DTYPE_FLOAT64
-#define SHAPE(...) (int64_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define SHAPE(...)                                                                                                     \
+  (int64_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                                           \
+  {                                                                                                                    \
+    __VA_ARGS__                                                                                                        \
+  }
 
 /* Largest |difference| allowed, relative to max(1, largest |expected|): rounding of sums of some hundred terms. */
 #define TOLERANCE32 2e-5
@@ -27,7 +31,10 @@ void teardown(void);
 kdst_context *context_with_threads(int64_t threads);
 
 /* Loop tests run over both types. */
-static inline kdst_dtype real_type(int i) { return i == 0 ? F32 : F64; }
+static inline kdst_dtype real_type(int i)
+{
+    return i == 0 ? F32 : F64;
+}
 
 /* Repeatable numbers in [-1, 1]. */
 double number(int64_t i, int seed);

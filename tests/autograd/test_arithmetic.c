@@ -12,8 +12,8 @@ static double naive(int function, double a, double b)
 
 /* Broadcasting pairs of rank 3 after leading ones are added. */
 static const int64_t pairs[][2][3] = {
-    {{1, 1, 1}, {1, 1, 1}}, {{2, 3, 5}, {2, 3, 5}}, {{2, 3, 5}, {1, 1, 5}}, {{1, 1, 17}, {4, 7, 17}},
-    {{2, 3, 1}, {2, 3, 8}}, {{1, 3, 1}, {2, 1, 7}}, {{4, 1, 16}, {1, 33, 1}}, {{1, 1, 1}, {3, 5, 15}},
+    {{1, 1, 1}, {1, 1, 1}}, {{2, 3, 5}, {2, 3, 5}},    {{2, 3, 5}, {1, 1, 5}},   {{1, 1, 17}, {4, 7, 17}},
+    {{2, 3, 1}, {2, 3, 8}}, {{1, 3, 1}, {2, 1, 7}},    {{4, 1, 16}, {1, 33, 1}}, {{1, 1, 1}, {3, 5, 15}},
     {{2, 0, 3}, {1, 1, 3}}, {{64, 33, 7}, {1, 33, 1}},
 };
 #define PAIRS ((int)(sizeof pairs / sizeof *pairs))
@@ -125,4 +125,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, test_bad_input, 0, 4);
 }
 
-int main(void) { return run_suite("arithmetic", build); }
+int main(void)
+{
+    return run_suite("arithmetic", build);
+}

@@ -2,7 +2,8 @@
 /* batch_norm against the definition in both modes, PyTorch's running statistics, bad input. */
 #include "support.h"
 
-static const int64_t shapes[][4] = {{7, 5, 1, 1}, {2, 17, 1, 1}, {3, 2, 3, 5}, {1, 16, 4, 4}, {64, 33, 2, 2}, {5, 1, 9, 7}};
+static const int64_t shapes[][4] = {{7, 5, 1, 1},  {2, 17, 1, 1},  {3, 2, 3, 5},
+                                    {1, 16, 4, 4}, {64, 33, 2, 2}, {5, 1, 9, 7}};
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 
 typedef struct moments {
@@ -36,14 +37,14 @@ static kdst_options *options_of(int training)
 static void check(const int64_t *s, kdst_dtype dtype, int training, int views)
 {
     int64_t c = s[1], plane = s[2] * s[3], rank = plane == 1 ? 2 : 4;
-    kdst_tensor *x = filled(dtype, rank, s, 1), *gamma = filled(dtype, 1, &c, 2), *beta = filled(dtype, 1, &c, 3), *y = NULL;
+    kdst_tensor *x = filled(dtype, rank, s, 1), *gamma = filled(dtype, 1, &c, 2), *beta = filled(dtype, 1, &c, 3),
+                *y = NULL;
     double start[64], expected_mean[64], expected_var[64];
     for (int i = 0; i < 64; i++)
         start[i] = 0.5 + 0.01 * i;
     kdst_tensor *mean = from_doubles(dtype, 1, &c, start), *var = from_doubles(dtype, 1, &c, start);
     kdst_options *options = options_of(training);
-    if (views)
-        x = scattered(x);
+    if (views) x = scattered(x);
     double *vx = doubles(x), *vg = doubles(gamma), *vb = doubles(beta), *vs = doubles(mean);
     int64_t count = kdst_tensor_get_count(x);
     double *expected = malloc((size_t)count * 8);
@@ -106,7 +107,8 @@ END_TEST
 /* Running statistics that are a view are written through it, and only there. */
 START_TEST(test_statistics_in_a_view)
 {
-    kdst_tensor *x = filled(F64, SHAPE(5, 2), 1), *store = from_doubles(F64, SHAPE(4), (double[]){0, 9, 0, 9}), *y = NULL;
+    kdst_tensor *x = filled(F64, SHAPE(5, 2), 1), *store = from_doubles(F64, SHAPE(4), (double[]){0, 9, 0, 9}),
+                *y = NULL;
     kdst_tensor *mean = NULL, *var = from_doubles(F64, SHAPE(2), (double[]){1, 1});
     expect_ok(kdst_slice(store, 0, 0, 4, 2, &mean));
     double *vx = doubles(x);
@@ -137,8 +139,10 @@ END_TEST
 
 START_TEST(test_bad_input)
 {
-    kdst_tensor *x = filled(F32, SHAPE(4, 3), 1), *one = filled(F32, SHAPE(1, 3), 2), *gamma = filled(F32, SHAPE(2), 3), *y = x;
-    kdst_tensor *wide = filled(F64, SHAPE(3), 4), *cube = filled(F32, SHAPE(2, 3, 4), 5), *mean = filled(F32, SHAPE(3), 6);
+    kdst_tensor *x = filled(F32, SHAPE(4, 3), 1), *one = filled(F32, SHAPE(1, 3), 2), *gamma = filled(F32, SHAPE(2), 3),
+                *y = x;
+    kdst_tensor *wide = filled(F64, SHAPE(3), 4), *cube = filled(F32, SHAPE(2, 3, 4), 5),
+                *mean = filled(F32, SHAPE(3), 6);
     kdst_tensor *empty = filled(F32, SHAPE(0, 3), 7), *pixel = filled(F32, SHAPE(1, 3, 1, 1), 8);
     kdst_options *evaluation = options_of(0), *unknown = options_ints("trainning", (int64_t[]){1}, 1), *eps = NULL;
     expect_ok(kdst_options_create(&eps));
@@ -151,7 +155,8 @@ START_TEST(test_bad_input)
     expect_failure(kdst_batch_norm(x, gamma, NULL, NULL, NULL, NULL, &y), KDST_STATUS_SHAPE, "gamma is [2]");
     expect_failure(kdst_batch_norm(x, NULL, wide, mean, NULL, NULL, &y), KDST_STATUS_DTYPE, "float64");
     expect_failure(kdst_batch_norm(cube, NULL, NULL, NULL, NULL, NULL, &y), KDST_STATUS_SHAPE, "[2, 3, 4]");
-    expect_failure(kdst_batch_norm(x, NULL, NULL, NULL, mean, evaluation, &y), KDST_STATUS_INVALID_ARGUMENT, "running_mean");
+    expect_failure(
+        kdst_batch_norm(x, NULL, NULL, NULL, mean, evaluation, &y), KDST_STATUS_INVALID_ARGUMENT, "running_mean");
     expect_failure(kdst_batch_norm(x, NULL, NULL, NULL, NULL, unknown, &y), KDST_STATUS_INVALID_ARGUMENT, "training");
     expect_failure(kdst_batch_norm(x, NULL, NULL, NULL, NULL, eps, &y), KDST_STATUS_INVALID_ARGUMENT, "eps");
     ck_assert_int_eq(kdst_batch_norm(NULL, NULL, NULL, NULL, NULL, NULL, &y), KDST_STATUS_INVALID_ARGUMENT);
@@ -176,4 +181,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, test_bad_input);
 }
 
-int main(void) { return run_suite("batch_norm", build); }
+int main(void)
+{
+    return run_suite("batch_norm", build);
+}

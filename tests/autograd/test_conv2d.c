@@ -7,17 +7,23 @@ typedef struct geometry {
 } geometry;
 
 static const geometry cases[] = {
-    {1, 1, 1, 1, 1, 1, 1, {1, 1}, {0, 0}},   {2, 3, 8, 8, 5, 3, 3, {1, 1}, {1, 1}},   {1, 16, 9, 7, 17, 3, 3, {1, 1}, {1, 1}},
-    {2, 15, 8, 8, 16, 3, 3, {2, 2}, {1, 1}}, {3, 17, 5, 5, 8, 1, 1, {1, 1}, {0, 0}},   {2, 4, 7, 7, 33, 1, 1, {2, 2}, {0, 0}},
-    {2, 1, 28, 28, 4, 5, 5, {1, 1}, {2, 2}}, {1, 2, 4, 9, 3, 2, 5, {1, 3}, {0, 2}},    {1, 1, 2, 2, 2, 2, 2, {1, 1}, {3, 2}},
-    {2, 32, 6, 6, 32, 3, 3, {1, 1}, {1, 1}}, {1, 3, 5, 5, 2, 5, 5, {1, 1}, {0, 0}},    {0, 3, 5, 5, 2, 3, 3, {1, 1}, {1, 1}},
+    {1, 1, 1, 1, 1, 1, 1, {1, 1}, {0, 0}},   {2, 3, 8, 8, 5, 3, 3, {1, 1}, {1, 1}},
+    {1, 16, 9, 7, 17, 3, 3, {1, 1}, {1, 1}}, {2, 15, 8, 8, 16, 3, 3, {2, 2}, {1, 1}},
+    {3, 17, 5, 5, 8, 1, 1, {1, 1}, {0, 0}},  {2, 4, 7, 7, 33, 1, 1, {2, 2}, {0, 0}},
+    {2, 1, 28, 28, 4, 5, 5, {1, 1}, {2, 2}}, {1, 2, 4, 9, 3, 2, 5, {1, 3}, {0, 2}},
+    {1, 1, 2, 2, 2, 2, 2, {1, 1}, {3, 2}},   {2, 32, 6, 6, 32, 3, 3, {1, 1}, {1, 1}},
+    {1, 3, 5, 5, 2, 5, 5, {1, 1}, {0, 0}},   {0, 3, 5, 5, 2, 3, 3, {1, 1}, {1, 1}},
 };
 #define CASES ((int)(sizeof cases / sizeof *cases))
 
-static int64_t side(int64_t size, int64_t kernel, int64_t stride, int64_t padding) { return (size + 2 * padding - kernel) / stride + 1; }
+static int64_t side(int64_t size, int64_t kernel, int64_t stride, int64_t padding)
+{
+    return (size + 2 * padding - kernel) / stride + 1;
+}
 
 /* For every product x[xi] * w[wi] in y[yi]: y += x w, or with dy given dx += dy w and dw += dy x. */
-static void naive(const geometry *g, const double *x, const double *w, double *y, const double *dy, double *dx, double *dw)
+static void
+naive(const geometry *g, const double *x, const double *w, double *y, const double *dy, double *dx, double *dw)
 {
     int64_t oh = side(g->h, g->kh, g->stride[0], g->padding[0]), ow = side(g->w, g->kw, g->stride[1], g->padding[1]);
     for (int64_t yi = 0; yi < g->n * g->o * oh * ow; yi++) {
@@ -25,8 +31,7 @@ static void naive(const geometry *g, const double *x, const double *w, double *y
         for (int64_t k = 0; k < g->c * g->kh * g->kw; k++) {
             int64_t l = k % g->kw, r = k / g->kw % g->kh, c = k / g->kw / g->kh;
             int64_t a = i * g->stride[0] + r - g->padding[0], b = j * g->stride[1] + l - g->padding[1];
-            if (a < 0 || a >= g->h || b < 0 || b >= g->w)
-                continue;
+            if (a < 0 || a >= g->h || b < 0 || b >= g->w) continue;
             int64_t xi = ((n * g->c + c) * g->h + a) * g->w + b, wi = o * g->c * g->kh * g->kw + k;
             if (dy == NULL) {
                 y[yi] += x[xi] * w[wi];
@@ -48,7 +53,8 @@ static kdst_options *options_of(const geometry *g)
 static void check(const geometry *g, kdst_dtype dtype, int with_bias, int views)
 {
     int64_t oh = side(g->h, g->kh, g->stride[0], g->padding[0]), ow = side(g->w, g->kw, g->stride[1], g->padding[1]);
-    kdst_tensor *x = filled(dtype, SHAPE(g->n, g->c, g->h, g->w), 1), *w = filled(dtype, SHAPE(g->o, g->c, g->kh, g->kw), 2);
+    kdst_tensor *x = filled(dtype, SHAPE(g->n, g->c, g->h, g->w), 1),
+                *w = filled(dtype, SHAPE(g->o, g->c, g->kh, g->kw), 2);
     kdst_tensor *b = with_bias ? filled(dtype, SHAPE(g->o), 3) : NULL, *y = NULL;
     kdst_tensor *dy = filled(dtype, SHAPE(g->n, g->o, oh, ow), 4);
     kdst_options *options = options_of(g);
@@ -125,7 +131,8 @@ END_TEST
 START_TEST(test_bad_input)
 {
     kdst_tensor *x = filled(F32, SHAPE(2, 3, 5, 5), 1), *w = filled(F32, SHAPE(4, 3, 3, 3), 2), *y = x;
-    kdst_tensor *other = filled(F32, SHAPE(4, 16, 3, 3), 3), *flat = filled(F32, SHAPE(3, 5), 4), *b = filled(F32, SHAPE(3), 5);
+    kdst_tensor *other = filled(F32, SHAPE(4, 16, 3, 3), 3), *flat = filled(F32, SHAPE(3, 5), 4),
+                *b = filled(F32, SHAPE(3), 5);
     kdst_tensor *large = filled(F32, SHAPE(4, 3, 3, 6), 6), *wide = filled(F64, SHAPE(4, 3, 3, 3), 7);
     expect_failure(kdst_conv2d(x, other, NULL, NULL, &y), KDST_STATUS_SHAPE, "3 channels, weight expects 16");
     ck_assert_ptr_null(y);
@@ -146,8 +153,10 @@ END_TEST
 START_TEST(test_bad_options)
 {
     kdst_tensor *x = filled(F32, SHAPE(2, 3, 5, 5), 1), *w = filled(F32, SHAPE(4, 3, 3, 3), 2), *y = x;
-    kdst_options *unknown = options_ints("strides", (int64_t[]){1, 1}, 2), *zero = options_ints("stride", (int64_t[]){1, 0}, 2);
-    kdst_options *three = options_ints("padding", (int64_t[]){1, 1, 1}, 3), *negative = options_ints("padding", (int64_t[]){0, -1}, 2);
+    kdst_options *unknown = options_ints("strides", (int64_t[]){1, 1}, 2),
+                 *zero = options_ints("stride", (int64_t[]){1, 0}, 2);
+    kdst_options *three = options_ints("padding", (int64_t[]){1, 1, 1}, 3),
+                 *negative = options_ints("padding", (int64_t[]){0, -1}, 2);
     expect_failure(kdst_conv2d(x, w, NULL, unknown, &y), KDST_STATUS_INVALID_ARGUMENT, "stride");
     ck_assert_ptr_nonnull(strstr(kdst_context_message(ctx), "strides"));
     ck_assert_ptr_null(y);
@@ -170,4 +179,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, test_bad_options);
 }
 
-int main(void) { return run_suite("conv2d", build); }
+int main(void)
+{
+    return run_suite("conv2d", build);
+}

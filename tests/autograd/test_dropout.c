@@ -32,7 +32,7 @@ START_TEST(test_relu_keeps_nan)
 }
 END_TEST
 
-/* Kept elements are x / (1 - rate), their share is 1 - rate within five deviations, and dx is dy under the same mask. */
+/* Kept elements are x / (1 - rate), their share is 1 - rate within five deviations, dx is dy under the same mask. */
 START_TEST(test_dropout)
 {
     double rates[] = {0.1, 0.5, 0.9};
@@ -49,7 +49,8 @@ START_TEST(test_dropout)
             kept += vy[i] != 0;
             expected[i] = vy[i] != 0 ? vdy[i] * scale : 0;
         }
-        ck_assert_double_lt(fabs((double)kept / (double)n - (1 - rates[r])), 5 * sqrt(rates[r] * (1 - rates[r]) / (double)n));
+        ck_assert_double_lt(
+            fabs((double)kept / (double)n - (1 - rates[r])), 5 * sqrt(rates[r] * (1 - rates[r]) / (double)n));
         expect_ok(kdst_backward(y, dy, NULL));
         kdst_tensor *dx = grad_of(x);
         expect_close(dx, expected);
@@ -123,4 +124,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, test_bad_input);
 }
 
-int main(void) { return run_suite("dropout", build); }
+int main(void)
+{
+    return run_suite("dropout", build);
+}

@@ -2,8 +2,8 @@
 /* matmul and linear against three loops, on views, with empty sides, bad input. */
 #include "support.h"
 
-static const int64_t sizes[][3] = {
-    {1, 1, 1}, {2, 3, 5}, {7, 8, 9}, {15, 16, 17}, {33, 31, 1}, {1, 129, 65}, {64, 64, 64}, {3, 0, 4}, {0, 3, 4}, {5, 7, 0}};
+static const int64_t sizes[][3] = {{1, 1, 1},    {2, 3, 5},    {7, 8, 9}, {15, 16, 17}, {33, 31, 1},
+                                   {1, 129, 65}, {64, 64, 64}, {3, 0, 4}, {0, 3, 4},    {5, 7, 0}};
 #define SIZES ((int)(sizeof sizes / sizeof *sizes))
 
 /* [M, N] = a [M, K] b, b[k, n] at k * bk + n * bn */
@@ -22,11 +22,10 @@ START_TEST(test_matmul)
     for (int s = 0; s < SIZES; s++) {
         for (int views = 0; views < 4; views++) {
             int64_t m = sizes[s][0], k = sizes[s][1], n = sizes[s][2];
-            kdst_tensor *a = filled(real_type(_i), SHAPE(m, k), 1), *b = filled(real_type(_i), SHAPE(k, n), 2), *y = NULL;
-            if (views & 1)
-                a = scattered(a);
-            if (views & 2)
-                b = scattered(b);
+            kdst_tensor *a = filled(real_type(_i), SHAPE(m, k), 1), *b = filled(real_type(_i), SHAPE(k, n), 2),
+                        *y = NULL;
+            if (views & 1) a = scattered(a);
+            if (views & 2) b = scattered(b);
             double *va = doubles(a), *vb = doubles(b), *expected = naive(va, vb, m, k, n, n, 1);
             expect_ok(kdst_matmul(a, b, &y));
             expect_shape(y, SHAPE(m, n));
@@ -85,7 +84,8 @@ START_TEST(test_bad_input)
 {
     kdst_tensor *a = filled(F32, SHAPE(2, 3), 1), *b = filled(F32, SHAPE(4, 5), 2), *v = filled(F32, SHAPE(3), 3);
     kdst_tensor *wide = filled(F64, SHAPE(3, 2), 4), *w = filled(F32, SHAPE(7, 3), 5), *y = a;
-    expect_failure(kdst_matmul(a, b, &y), KDST_STATUS_SHAPE, "matmul: a is [2, 3], b is [4, 5]: inner sizes 3 and 4 differ");
+    expect_failure(
+        kdst_matmul(a, b, &y), KDST_STATUS_SHAPE, "matmul: a is [2, 3], b is [4, 5]: inner sizes 3 and 4 differ");
     ck_assert_ptr_null(y);
     expect_failure(kdst_matmul(a, v, &y), KDST_STATUS_SHAPE, "rank 2");
     expect_failure(kdst_matmul(a, wide, &y), KDST_STATUS_DTYPE, "float64");
@@ -109,4 +109,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, test_bad_input);
 }
 
-int main(void) { return run_suite("matmul", build); }
+int main(void)
+{
+    return run_suite("matmul", build);
+}

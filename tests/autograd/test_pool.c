@@ -29,19 +29,15 @@ static void naive(const geometry *g, int largest, const double *x, double *y, co
         double sum = 0;
         for (int64_t a = i * sh - g->padding[0]; a < i * sh - g->padding[0] + g->kernel[0]; a++) {
             for (int64_t b = j * sw - g->padding[1]; b < j * sw - g->padding[1] + g->kernel[1]; b++) {
-                if (a < 0 || a >= g->h || b < 0 || b >= g->w)
-                    continue;
+                if (a < 0 || a >= g->h || b < 0 || b >= g->w) continue;
                 int64_t xi = plane + a * g->w + b;
                 sum += x[xi];
-                if (!largest)
-                    dx[xi] += part * dy[yi];
-                if (best < 0 || x[xi] > x[best])
-                    best = xi;
+                if (!largest) dx[xi] += part * dy[yi];
+                if (best < 0 || x[xi] > x[best]) best = xi;
             }
         }
         y[yi] = largest ? x[best] : sum * part;
-        if (largest)
-            dx[best] += dy[yi];
+        if (largest) dx[best] += dy[yi];
     }
 }
 
@@ -58,8 +54,7 @@ static void check(const geometry *g, kdst_dtype dtype, int largest, int views)
     kdst_tensor *made = filled(dtype, SHAPE(g->n, g->c, g->h, g->w), 1), *x = NULL, *y = NULL;
     kdst_tensor *dy = filled(dtype, SHAPE(g->n, g->c, side(g, 0), side(g, 1)), 2);
     kdst_options *options = options_of(g);
-    if (views)
-        made = scattered(made);
+    if (views) made = scattered(made);
     expect_ok(kdst_detach(made, &x));
     expect_ok(kdst_tensor_set_requires_grad(x, 1));
     double *vx = doubles(x), *vdy = doubles(dy), *vy = calloc((size_t)kdst_tensor_get_count(dy) + 1, 8);
@@ -145,9 +140,11 @@ START_TEST(test_bad_input)
 {
     kdst_tensor *x = filled(F32, SHAPE(1, 2, 3, 4), 1), *flat = filled(F32, SHAPE(3, 4), 2), *y = x;
     kdst_tensor *labels = from_labels(2, (int32_t[]){1, 2}), *empty = filled(F32, SHAPE(1, 2, 0, 4), 3);
-    kdst_options *large = options_ints("kernel", (int64_t[]){4, 4}, 2), *unknown = options_ints("kernal", (int64_t[]){2, 2}, 2);
+    kdst_options *large = options_ints("kernel", (int64_t[]){4, 4}, 2),
+                 *unknown = options_ints("kernal", (int64_t[]){2, 2}, 2);
     kdst_options *padded = options_ints("padding", (int64_t[]){2, 0}, 2);
-    kdst_status (*functions[])(kdst_tensor *, const kdst_options *, kdst_tensor **) = {kdst_max_pool2d, kdst_avg_pool2d};
+    kdst_status (*functions[])(kdst_tensor *, const kdst_options *, kdst_tensor **) = {
+        kdst_max_pool2d, kdst_avg_pool2d};
     for (int i = 0; i < 2; i++) {
         expect_failure(functions[i](flat, NULL, &y), KDST_STATUS_SHAPE, "pool2d: x is [3, 4]");
         ck_assert_ptr_null(y);
@@ -178,4 +175,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, test_bad_input);
 }
 
-int main(void) { return run_suite("pool", build); }
+int main(void)
+{
+    return run_suite("pool", build);
+}

@@ -7,23 +7,21 @@ static void check(const int64_t *s, kdst_dtype dtype, int subset, int keep, int 
 {
     kdst_tensor *x = filled(dtype, 4, s, 1), *sum = NULL, *mean = NULL;
     int64_t axes[4], out[4], count = 0, rank = 0, stride[4], outer = 1;
-    if (views)
-        x = scattered(x);
+    if (views) x = scattered(x);
     for (int i = 3; i >= 0; i--) {
         stride[i] = subset >> i & 1 ? 0 : outer;
         outer *= subset >> i & 1 ? 1 : s[i];
     }
     for (int i = 0; i < 4; i++) {
-        if (subset >> i & 1)
-            axes[count++] = i % 2 ? i - 4 : i;
-        if (!(subset >> i & 1) || keep)
-            out[rank++] = subset >> i & 1 ? 1 : s[i];
+        if (subset >> i & 1) axes[count++] = i % 2 ? i - 4 : i;
+        if (!(subset >> i & 1) || keep) out[rank++] = subset >> i & 1 ? 1 : s[i];
     }
     double *v = doubles(x), *expected = calloc((size_t)outer + 1, 8);
     int64_t total = kdst_tensor_get_count(x);
     for (int64_t i = 0; i < total; i++)
-        expected[i / (s[1] * s[2] * s[3]) * stride[0] + i / (s[2] * s[3]) % s[1] * stride[1] + i / s[3] % s[2] * stride[2]
-                 + i % s[3] * stride[3]] += v[i];
+        expected
+            [i / (s[1] * s[2] * s[3]) * stride[0] + i / (s[2] * s[3]) % s[1] * stride[1] + i / s[3] % s[2] * stride[2] +
+             i % s[3] * stride[3]] += v[i];
     expect_ok(kdst_sum(x, axes, count, keep, &sum));
     expect_ok(kdst_mean(x, axes, count, keep, &mean));
     expect_shape(sum, rank, out);
@@ -102,7 +100,8 @@ END_TEST
 START_TEST(test_bad_input)
 {
     kdst_tensor *x = filled(F32, SHAPE(2, 3), 1), *labels = from_labels(1, (int32_t[]){1}), *y = x;
-    kdst_status (*functions[])(kdst_tensor *, const int64_t *, int64_t, int32_t, kdst_tensor **) = {kdst_sum, kdst_mean};
+    kdst_status (*functions[])(kdst_tensor *, const int64_t *, int64_t, int32_t, kdst_tensor **) = {
+        kdst_sum, kdst_mean};
     for (int i = 0; i < 2; i++) {
         expect_failure(functions[i](x, (int64_t[]){2}, 1, 0, &y), KDST_STATUS_INVALID_ARGUMENT, "axis");
         ck_assert_ptr_null(y);
@@ -128,4 +127,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, test_bad_input);
 }
 
-int main(void) { return run_suite("reduce", build); }
+int main(void)
+{
+    return run_suite("reduce", build);
+}

@@ -117,7 +117,8 @@ START_TEST(test_bad_input)
     expect_failure(kdst_reshape(x, SHAPE(-1, 4), &y), KDST_STATUS_SHAPE, "[2, 3]");
     expect_failure(kdst_reshape(x, SHAPE(-2, 3), &y), KDST_STATUS_SHAPE, "-2");
     expect_failure(kdst_reshape(x, SHAPE(INT64_MAX, INT64_MAX), &y), KDST_STATUS_SHAPE, "[2, 3]");
-    expect_failure(kdst_reshape(x, 9, (int64_t[]){1, 1, 1, 1, 1, 1, 1, 2, 3}, &y), KDST_STATUS_INVALID_ARGUMENT, "rank is 9");
+    expect_failure(
+        kdst_reshape(x, 9, (int64_t[]){1, 1, 1, 1, 1, 1, 1, 2, 3}, &y), KDST_STATUS_INVALID_ARGUMENT, "rank is 9");
     expect_failure(kdst_reshape(x, 1, NULL, &y), KDST_STATUS_INVALID_ARGUMENT, "NULL");
     expect_failure(kdst_transpose(x, 0, 2, &y), KDST_STATUS_INVALID_ARGUMENT, "axis");
     expect_failure(kdst_slice(x, 5, 0, 1, 1, &y), KDST_STATUS_INVALID_ARGUMENT, "axis");
@@ -145,4 +146,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, test_bad_input);
 }
 
-int main(void) { return run_suite("shape", build); }
+int main(void)
+{
+    return run_suite("shape", build);
+}

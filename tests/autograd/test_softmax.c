@@ -2,7 +2,8 @@
 /* softmax, log_softmax and cross_entropy against their formulas; huge logits; bad labels and logits. */
 #include "support.h"
 
-static const int64_t shapes[][3] = {{1, 1, 1}, {5, 7, 1}, {3, 17, 2}, {2, 15, 4}, {33, 16, 1}, {1, 1000, 1}, {4, 1, 5}, {0, 3, 2}};
+static const int64_t shapes[][3] = {{1, 1, 1},   {5, 7, 1},    {3, 17, 2}, {2, 15, 4},
+                                    {33, 16, 1}, {1, 1000, 1}, {4, 1, 5},  {0, 3, 2}};
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 
 /* Along the middle axis, in long double. */
@@ -29,8 +30,7 @@ START_TEST(test_definition)
     for (int s = 0; s < SHAPES; s++) {
         for (int views = 0; views < 2; views++) {
             kdst_tensor *x = filled(real_type(_i), 3, shapes[s], 1), *soft = NULL, *logs = NULL;
-            if (views)
-                x = scattered(x);
+            if (views) x = scattered(x);
             size_t bytes = (size_t)kdst_tensor_get_count(x) * 8 + 8;
             double *v = doubles(x), *expected_soft = malloc(bytes), *expected_logs = malloc(bytes);
             naive(v, shapes[s], expected_soft, expected_logs);
@@ -65,7 +65,8 @@ END_TEST
 
 START_TEST(test_bad_axis)
 {
-    kdst_tensor *x = filled(F32, SHAPE(2, 3), 1), *scalar = filled(F32, 0, NULL, 2), *labels = from_labels(1, (int32_t[]){1});
+    kdst_tensor *x = filled(F32, SHAPE(2, 3), 1), *scalar = filled(F32, 0, NULL, 2),
+                *labels = from_labels(1, (int32_t[]){1});
     kdst_tensor *y = x;
     kdst_status (*functions[])(kdst_tensor *, int64_t, kdst_tensor **) = {kdst_softmax, kdst_log_softmax};
     for (int i = 0; i < 2; i++) {
@@ -134,19 +135,25 @@ END_TEST
 
 START_TEST(test_cross_entropy_bad_input)
 {
-    kdst_tensor *x = filled(F32, SHAPE(4, 10), 1), *empty = filled(F32, SHAPE(0, 10), 2), *flat = filled(F32, SHAPE(4), 3), *y = x;
+    kdst_tensor *x = filled(F32, SHAPE(4, 10), 1), *empty = filled(F32, SHAPE(0, 10), 2),
+                *flat = filled(F32, SHAPE(4), 3), *y = x;
     kdst_tensor *low = from_labels(4, (int32_t[]){0, -1, 2, 3}), *high = from_labels(4, (int32_t[]){0, 1, 2, 10});
     kdst_tensor *few = from_labels(3, (int32_t[]){0, 1, 2}), *none = from_labels(0, (int32_t[]){0});
-    kdst_tensor *good = from_labels(4, (int32_t[]){9, 0, 1, 2}), *nan = NULL, *typed = NULL, *no_class = filled(F32, SHAPE(4, 0), 4);
+    kdst_tensor *good = from_labels(4, (int32_t[]){9, 0, 1, 2}), *nan = NULL, *typed = NULL,
+                *no_class = filled(F32, SHAPE(4, 0), 4);
     expect_ok(kdst_tensor_copy(x, 0, &nan));
     float values[40];
     expect_ok(kdst_tensor_get_data(nan, values, sizeof values));
     values[27] = NAN;
     expect_ok(kdst_tensor_set_data(nan, values, sizeof values));
     expect_ok(kdst_tensor_copy(good, F32, &typed));
-    expect_failure(kdst_cross_entropy(x, low, &y), KDST_STATUS_INVALID_ARGUMENT, "cross_entropy: label -1 at row 1, allowed is 0 to 9");
+    expect_failure(
+        kdst_cross_entropy(x, low, &y), KDST_STATUS_INVALID_ARGUMENT,
+        "cross_entropy: label -1 at row 1, allowed is 0 to 9");
     ck_assert_ptr_null(y);
-    expect_failure(kdst_cross_entropy(x, high, &y), KDST_STATUS_INVALID_ARGUMENT, "cross_entropy: label 10 at row 3, allowed is 0 to 9");
+    expect_failure(
+        kdst_cross_entropy(x, high, &y), KDST_STATUS_INVALID_ARGUMENT,
+        "cross_entropy: label 10 at row 3, allowed is 0 to 9");
     expect_failure(kdst_cross_entropy(nan, good, &y), KDST_STATUS_INVALID_ARGUMENT, "row 2");
     values[27] = INFINITY;
     expect_ok(kdst_tensor_set_data(nan, values, sizeof values));
@@ -174,4 +181,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, test_cross_entropy_bad_input);
 }
 
-int main(void) { return run_suite("softmax", build); }
+int main(void)
+{
+    return run_suite("softmax", build);
+}

@@ -2,11 +2,41 @@
 /* The table of gradient cases: sizes are 1, primes, and one less and more than the vector widths 4, 8 and 16. */
 #include "cases.h"
 
-#define S0 {0, {0}}
-#define S1(a) {1, {a}}
-#define S2(a, b) {2, {a, b}}
-#define S3(a, b, c) {3, {a, b, c}}
-#define S4(a, b, c, d) {4, {a, b, c, d}}
+#define S0                                                                                                             \
+  {                                                                                                                    \
+    0,                                                                                                                 \
+    {                                                                                                                  \
+      0                                                                                                                \
+    }                                                                                                                  \
+  }
+#define S1(a)                                                                                                          \
+  {                                                                                                                    \
+    1,                                                                                                                 \
+    {                                                                                                                  \
+      a                                                                                                                \
+    }                                                                                                                  \
+  }
+#define S2(a, b)                                                                                                       \
+  {                                                                                                                    \
+    2,                                                                                                                 \
+    {                                                                                                                  \
+      a, b                                                                                                             \
+    }                                                                                                                  \
+  }
+#define S3(a, b, c)                                                                                                    \
+  {                                                                                                                    \
+    3,                                                                                                                 \
+    {                                                                                                                  \
+      a, b, c                                                                                                          \
+    }                                                                                                                  \
+  }
+#define S4(a, b, c, d)                                                                                                 \
+  {                                                                                                                    \
+    4,                                                                                                                 \
+    {                                                                                                                  \
+      a, b, c, d                                                                                                       \
+    }                                                                                                                  \
+  }
 
 static kdst_status add(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
 {
@@ -50,7 +80,8 @@ static kdst_status relu(const gradient_case *c, kdst_context *ctx, kdst_tensor *
     return kdst_relu(in[0], out);
 }
 
-static kdst_status global_avg_pool2d(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+static kdst_status
+global_avg_pool2d(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
 {
     (void)c;
     (void)ctx;
@@ -69,12 +100,9 @@ static kdst_status conv2d(const gradient_case *c, kdst_context *ctx, kdst_tensor
     (void)ctx;
     kdst_options *options = NULL;
     kdst_status status = kdst_options_create(&options);
-    if (status == KDST_STATUS_OK)
-        status = kdst_options_set_ints(options, "stride", c->p, 2);
-    if (status == KDST_STATUS_OK)
-        status = kdst_options_set_ints(options, "padding", c->p + 2, 2);
-    if (status == KDST_STATUS_OK)
-        status = kdst_conv2d(in[0], in[1], in[2], options, out);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_ints(options, "stride", c->p, 2);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_ints(options, "padding", c->p + 2, 2);
+    if (status == KDST_STATUS_OK) status = kdst_conv2d(in[0], in[1], in[2], options, out);
     kdst_options_release(options);
     return status;
 }
@@ -85,14 +113,10 @@ static kdst_status pool(const gradient_case *c, pool_fn fn, kdst_tensor *x, kdst
 {
     kdst_options *options = NULL;
     kdst_status status = kdst_options_create(&options);
-    if (status == KDST_STATUS_OK)
-        status = kdst_options_set_ints(options, "kernel", c->p, 2);
-    if (status == KDST_STATUS_OK)
-        status = kdst_options_set_ints(options, "stride", c->p + 2, 2);
-    if (status == KDST_STATUS_OK)
-        status = kdst_options_set_ints(options, "padding", c->p + 4, 2);
-    if (status == KDST_STATUS_OK)
-        status = fn(x, options, out);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_ints(options, "kernel", c->p, 2);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_ints(options, "stride", c->p + 2, 2);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_ints(options, "padding", c->p + 4, 2);
+    if (status == KDST_STATUS_OK) status = fn(x, options, out);
     kdst_options_release(options);
     return status;
 }
@@ -117,8 +141,7 @@ static kdst_status batch_norm(const gradient_case *c, kdst_context *ctx, kdst_te
     int64_t channels = kdst_tensor_get_size(in[0], 1);
     kdst_dtype dtype = kdst_tensor_get_dtype(in[0]);
     kdst_status status = kdst_options_create(&options);
-    if (status == KDST_STATUS_OK)
-        status = kdst_options_set_int(options, "training", c->p[0]);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_int(options, "training", c->p[0]);
     if (status == KDST_STATUS_OK && c->p[0] == 0)
         status = kdst_tensor_create(ctx, KDST_DTYPE_FLOAT64, 1, &channels, &mean);
     if (status == KDST_STATUS_OK && c->p[0] == 0) {
@@ -126,18 +149,14 @@ static kdst_status batch_norm(const gradient_case *c, kdst_context *ctx, kdst_te
         status = kdst_tensor_map(mean, KDST_MAP_WRITE, &data);
         for (int64_t i = 0; status == KDST_STATUS_OK && i < channels; i++)
             ((double *)data)[i] = 0.5 + 0.25 * (double)(i % 5);
-        if (status == KDST_STATUS_OK)
-            status = kdst_tensor_unmap(mean);
+        if (status == KDST_STATUS_OK) status = kdst_tensor_unmap(mean);
         kdst_tensor *typed = NULL;
-        if (status == KDST_STATUS_OK)
-            status = kdst_tensor_copy(mean, dtype, &typed);
+        if (status == KDST_STATUS_OK) status = kdst_tensor_copy(mean, dtype, &typed);
         kdst_tensor_release(mean);
         mean = typed;
-        if (status == KDST_STATUS_OK)
-            status = kdst_tensor_copy(mean, 0, &var);
+        if (status == KDST_STATUS_OK) status = kdst_tensor_copy(mean, 0, &var);
     }
-    if (status == KDST_STATUS_OK)
-        status = kdst_batch_norm(in[0], in[1], in[2], mean, var, options, out);
+    if (status == KDST_STATUS_OK) status = kdst_batch_norm(in[0], in[1], in[2], mean, var, options, out);
     kdst_tensor_release(var);
     kdst_tensor_release(mean);
     kdst_options_release(options);
@@ -183,14 +202,11 @@ static kdst_status cross_entropy(const gradient_case *c, kdst_context *ctx, kdst
     kdst_tensor *labels = NULL;
     void *data = NULL;
     kdst_status status = kdst_tensor_create(ctx, KDST_DTYPE_INT32, 1, &n, &labels);
-    if (status == KDST_STATUS_OK)
-        status = kdst_tensor_map(labels, KDST_MAP_WRITE, &data);
+    if (status == KDST_STATUS_OK) status = kdst_tensor_map(labels, KDST_MAP_WRITE, &data);
     for (int64_t i = 0; status == KDST_STATUS_OK && i < n; i++)
         ((int32_t *)data)[i] = (int32_t)((i * 7 + 1) % k);
-    if (status == KDST_STATUS_OK)
-        status = kdst_tensor_unmap(labels);
-    if (status == KDST_STATUS_OK)
-        status = kdst_cross_entropy(in[0], labels, out);
+    if (status == KDST_STATUS_OK) status = kdst_tensor_unmap(labels);
+    if (status == KDST_STATUS_OK) status = kdst_cross_entropy(in[0], labels, out);
     kdst_tensor_release(labels);
     return status;
 }
@@ -227,8 +243,7 @@ static kdst_status cube_forward(void *user_data, kdst_tensor *const *in, int64_t
     (void)count;
     kdst_tensor *square = NULL;
     kdst_status status = kdst_mul(in[0], in[0], &square);
-    if (status == KDST_STATUS_OK)
-        status = kdst_mul(square, in[1], out);
+    if (status == KDST_STATUS_OK) status = kdst_mul(square, in[1], out);
     kdst_tensor_release(square);
     return status;
 }
@@ -238,14 +253,10 @@ static kdst_status add_product(kdst_tensor *d, kdst_tensor *a, kdst_tensor *b, k
 {
     kdst_tensor *ab = NULL, *product = NULL, *total = NULL, *doubled = NULL;
     kdst_status status = kdst_mul(a, b, &ab);
-    if (status == KDST_STATUS_OK)
-        status = kdst_mul(ab, dy, &product);
-    if (status == KDST_STATUS_OK)
-        status = kdst_add(d, product, &total);
-    if (status == KDST_STATUS_OK && twice)
-        status = kdst_add(total, product, &doubled);
-    if (status == KDST_STATUS_OK)
-        status = kdst_tensor_set(d, twice ? doubled : total);
+    if (status == KDST_STATUS_OK) status = kdst_mul(ab, dy, &product);
+    if (status == KDST_STATUS_OK) status = kdst_add(d, product, &total);
+    if (status == KDST_STATUS_OK && twice) status = kdst_add(total, product, &doubled);
+    if (status == KDST_STATUS_OK) status = kdst_tensor_set(d, twice ? doubled : total);
     kdst_tensor_release(doubled);
     kdst_tensor_release(total);
     kdst_tensor_release(product);
@@ -260,10 +271,8 @@ static kdst_status cube_backward(
     (void)count;
     (void)y;
     kdst_status status = KDST_STATUS_OK;
-    if (d_in[0] != NULL)
-        status = add_product(d_in[0], in[0], in[1], dy, 1);
-    if (status == KDST_STATUS_OK && d_in[1] != NULL)
-        status = add_product(d_in[1], in[0], in[0], dy, 0);
+    if (d_in[0] != NULL) status = add_product(d_in[0], in[0], in[1], dy, 1);
+    if (status == KDST_STATUS_OK && d_in[1] != NULL) status = add_product(d_in[1], in[0], in[0], dy, 0);
     return status;
 }
 
@@ -271,13 +280,14 @@ static kdst_status custom(const gradient_case *c, kdst_context *ctx, kdst_tensor
 {
     (void)c;
     kdst_operation *operation = NULL;
-    kdst_status status = kdst_operation_create(ctx, "square_times", cube_forward, cube_backward, NULL, NULL, &operation);
-    if (status == KDST_STATUS_OK)
-        status = kdst_operation_run(operation, in, 2, out);
+    kdst_status status =
+        kdst_operation_create(ctx, "square_times", cube_forward, cube_backward, NULL, NULL, &operation);
+    if (status == KDST_STATUS_OK) status = kdst_operation_run(operation, in, 2, out);
     kdst_operation_release(operation);
     return status;
 }
 
+/* clang-format off */
 #define BROADCASTS(name) \
     {#name, "scalars", name, "..", {S0, S0}, {0}}, \
     {#name, "same shape", name, "..", {S2(3, 17), S2(3, 17)}, {0}}, \
@@ -396,5 +406,6 @@ const gradient_case gradient_cases[] = {
     {"custom", "two inputs", custom, "..", {S2(3, 5), S2(3, 5)}, {0}},
     {"custom", "views", custom, "tt", {S2(4, 3), S2(4, 3)}, {0}},
 };
+/* clang-format on */
 
 const int gradient_case_count = (int)(sizeof gradient_cases / sizeof *gradient_cases);

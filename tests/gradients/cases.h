@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cases of the gradient test: for each operation of ops.def the shapes, options and views it is checked on.
  *
- * `views` has one letter an input: '.' as it is, 't' first and last axis exchanged by kdst_transpose, 's' every second element of the
+ * `views` has one letter an input: '.' as it is, 't' first and last axis exchanged by kdst_transpose, 's' every
+ * second element of the
  * first axis from 1 on by kdst_slice, '0' NULL in its place (not a leaf).
  * Shapes are the leaves'. `p` holds what the operation needs besides its inputs.
  */
@@ -13,7 +14,8 @@
 #define CASE_INPUTS 5
 
 typedef struct gradient_case gradient_case;
-typedef kdst_status (*gradient_build_fn)(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out);
+typedef kdst_status (*gradient_build_fn)(
+    const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out);
 
 typedef struct gradient_shape {
     int64_t rank;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients of every operation against central differences, and of float32 against float64.
  *
- * The walk over ops.def fails for an operation without a case. Values are drawn in the descriptor's domain, away from its kink;
+ * The walk over ops.def fails for an operation without a case. Values are drawn in the descriptor's domain, away from
+ * its kink;
  * each case checks every element of every input's gradient. Largest difference allowed: 1e-8 + 1e-6 |expected| with a
  * step of 1e-5, where truncation (h^2) and rounding (1e-16 / h) are both below 1e-9.
  */
@@ -33,8 +34,7 @@ static void setup(void)
     kdst_options *options = NULL;
     ck_assert_int_eq(kdst_options_create(&options), KDST_STATUS_OK);
     ck_assert_int_eq(kdst_options_set_int(options, "threads", 2), KDST_STATUS_OK);
-    if (level != NULL)
-        ck_assert_int_eq(kdst_options_set_string(options, "level", level), KDST_STATUS_OK);
+    if (level != NULL) ck_assert_int_eq(kdst_options_set_string(options, "level", level), KDST_STATUS_OK);
     ck_assert_int_eq(kdst_context_create(options, &ctx), KDST_STATUS_OK);
     kdst_options_release(options);
 }
@@ -57,8 +57,7 @@ static int cases_of(const char *name)
 static const kdst__op *op_of(const gradient_case *c)
 {
     for (int i = 0; i < op_count; i++)
-        if (strcmp(ops[i].name, c->op) == 0)
-            return ops[i].op;
+        if (strcmp(ops[i].name, c->op) == 0) return ops[i].op;
     return NULL;
 }
 
@@ -68,8 +67,7 @@ static double drawn(const kdst__op *op, int64_t i, int64_t count, int input)
     int64_t step = 7919; /* prime, hence a permutation unless count is a multiple of it */
     double at = ((double)((i * step + 31 * input) % count) + 0.35 + 0.1 * input) / (double)count;
     double value = op->low + (op->high - op->low) * at;
-    if (!isnan(op->kink) && fabs(value - op->kink) < 1e-3)
-        value = op->kink + (value < op->kink ? -1e-2 : 1e-2);
+    if (!isnan(op->kink) && fabs(value - op->kink) < 1e-3) value = op->kink + (value < op->kink ? -1e-2 : 1e-2);
     return value;
 }
 
@@ -96,8 +94,7 @@ static int64_t leaves(const gradient_case *c, kdst_dtype dtype, kdst_tensor **ou
 {
     int64_t count = 0;
     for (int i = 0; c->views[i] != '\0'; i++)
-        if (c->views[i] != '0')
-            out[count++] = leaf(c, i, dtype);
+        if (c->views[i] != '0') out[count++] = leaf(c, i, dtype);
     return count;
 }
 
@@ -109,8 +106,7 @@ static kdst_status run(void *user_data, kdst_tensor *const *inputs, int64_t coun
     kdst_status status = KDST_STATUS_OK;
     int64_t at = 0;
     for (int i = 0; c->views[i] != '\0' && status == KDST_STATUS_OK; i++) {
-        if (c->views[i] == '0')
-            continue;
+        if (c->views[i] == '0') continue;
         kdst_tensor *x = inputs[at++];
         if (c->views[i] == 't') {
             status = kdst_transpose(x, 0, -1, &in[i]);
@@ -122,8 +118,7 @@ static kdst_status run(void *user_data, kdst_tensor *const *inputs, int64_t coun
         }
     }
     ck_assert_int_eq(at, count);
-    if (status == KDST_STATUS_OK)
-        status = c->build(c, ctx, in, out);
+    if (status == KDST_STATUS_OK) status = c->build(c, ctx, in, out);
     for (int i = 0; i < CASE_INPUTS; i++)
         kdst_tensor_release(in[i]);
     return status;
@@ -131,7 +126,8 @@ static kdst_status run(void *user_data, kdst_tensor *const *inputs, int64_t coun
 
 START_TEST(test_every_operation_has_cases)
 {
-    ck_assert_msg(ops[_i].op->backward != NULL || ops[_i].op->no_backward != NULL, "%s: no backward and no reason", ops[_i].name);
+    ck_assert_msg(
+        ops[_i].op->backward != NULL || ops[_i].op->no_backward != NULL, "%s: no backward and no reason", ops[_i].name);
     if (ops[_i].op->backward != NULL && !ops[_i].op->surrogate)
         ck_assert_msg(cases_of(ops[_i].name) > 0, "%s has no gradient case", ops[_i].name);
     ck_assert_msg(ops[_i].op->low < ops[_i].op->high, "%s: empty domain", ops[_i].name);
@@ -210,8 +206,9 @@ START_TEST(test_float32_agrees)
             largest = fmax(largest, fabs(wide[i][j]));
         for (int64_t j = 0; j < sizes[i]; j++)
             ck_assert_msg(
-                fabs(narrow[i][j] - wide[i][j]) <= 1e-4 * largest, "%s, %s: input %d element %d is %g, float64 gives %g",
-                c->op, c->what, (int)i, (int)j, narrow[i][j], wide[i][j]);
+                fabs(narrow[i][j] - wide[i][j]) <= 1e-4 * largest,
+                "%s, %s: input %d element %d is %g, float64 gives %g", c->op, c->what, (int)i, (int)j, narrow[i][j],
+                wide[i][j]);
         free(narrow[i]);
         free(wide[i]);
     }

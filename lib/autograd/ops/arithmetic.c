@@ -23,7 +23,8 @@ static kdst_status forward(kdst__call *call, int32_t op)
     int64_t a_stride[KDST__MAX_RANK], b_stride[KDST__MAX_RANK];
     if (kdst__tensor_same_shape(a, b) && kdst__tensor_contiguous(a) && kdst__tensor_contiguous(b)) {
         kdst__binary(
-            cp, y->dtype, op, kdst__tensor_count(y), kdst__tensor_data(a), kdst__tensor_data(b), 0, kdst__tensor_data(y));
+            cp, y->dtype, op, kdst__tensor_count(y), kdst__tensor_data(a), kdst__tensor_data(b), 0,
+            kdst__tensor_data(y));
         return KDST_STATUS_OK;
     }
     stretched(a, y->rank, a_stride);
@@ -58,8 +59,7 @@ static kdst_status add_combined(
     bool direct = kdst__tensor_same_shape(d, g);
     if (!direct && *product == NULL) {
         kdst_status status = kdst__tensor_new_like(name, g, false, product);
-        if (status != KDST_STATUS_OK)
-            return status;
+        if (status != KDST_STATUS_OK) return status;
     }
     kdst_tensor *y = direct ? d : *product;
     stretched(other, g->rank, stride);
@@ -69,17 +69,28 @@ static kdst_status add_combined(
     return direct ? KDST_STATUS_OK : add_summed(name, d, y, 1);
 }
 
-static kdst_status add_forward(kdst__call *call) { return forward(call, KDST__ADD); }
-static kdst_status sub_forward(kdst__call *call) { return forward(call, KDST__SUB); }
-static kdst_status mul_forward(kdst__call *call) { return forward(call, KDST__MUL); }
-static kdst_status div_forward(kdst__call *call) { return forward(call, KDST__DIV); }
+static kdst_status add_forward(kdst__call *call)
+{
+    return forward(call, KDST__ADD);
+}
+static kdst_status sub_forward(kdst__call *call)
+{
+    return forward(call, KDST__SUB);
+}
+static kdst_status mul_forward(kdst__call *call)
+{
+    return forward(call, KDST__MUL);
+}
+static kdst_status div_forward(kdst__call *call)
+{
+    return forward(call, KDST__DIV);
+}
 
 static kdst_status add_backward(kdst__call *call)
 {
     kdst_status status = KDST_STATUS_OK;
     for (int i = 0; i < 2 && status == KDST_STATUS_OK; i++)
-        if (call->d_inputs[i] != NULL)
-            status = add_summed("add", call->d_inputs[i], call->d_out, 1);
+        if (call->d_inputs[i] != NULL) status = add_summed("add", call->d_inputs[i], call->d_out, 1);
     return status;
 }
 
@@ -111,17 +122,15 @@ static kdst_status div_backward(kdst__call *call)
         return status;
     }
     kdst_status status = kdst__tensor_new_like("div", dy, true, &scratch);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     kdst_tensor *unused = NULL; /* scratch has dy's shape, so no second one is made */
     status = add_combined("div", scratch, dy, KDST__DIV, call->inputs[1], &unused);
-    if (status == KDST_STATUS_OK && da != NULL)
-        status = add_summed("div", da, scratch, 1);
+    if (status == KDST_STATUS_OK && da != NULL) status = add_summed("div", da, scratch, 1);
     if (status == KDST_STATUS_OK) {
         void *values = kdst__tensor_data(scratch);
         kdst__binary(
-            kdst__tensor_compute(dy), dy->dtype, KDST__MUL, kdst__tensor_count(dy), values, kdst__tensor_data(call->out), 0,
-            values);
+            kdst__tensor_compute(dy), dy->dtype, KDST__MUL, kdst__tensor_count(dy), values,
+            kdst__tensor_data(call->out), 0, values);
         status = add_summed("div", db, scratch, -1);
     }
     kdst_tensor_release(scratch);
@@ -129,20 +138,47 @@ static kdst_status div_backward(kdst__call *call)
 }
 
 const kdst__op kdst__op_add = {
-    .name = "add", .min_inputs = 2, .max_inputs = 2, .strided = true, .shape = kdst__op_broadcast,
-    .forward = add_forward, .backward = add_backward, KDST__DOMAIN(-1, 1)};
+    .name = "add",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .strided = true,
+    .shape = kdst__op_broadcast,
+    .forward = add_forward,
+    .backward = add_backward,
+    KDST__DOMAIN(-1, 1)};
 
 const kdst__op kdst__op_sub = {
-    .name = "sub", .min_inputs = 2, .max_inputs = 2, .strided = true, .shape = kdst__op_broadcast,
-    .forward = sub_forward, .backward = sub_backward, KDST__DOMAIN(-1, 1)};
+    .name = "sub",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .strided = true,
+    .shape = kdst__op_broadcast,
+    .forward = sub_forward,
+    .backward = sub_backward,
+    KDST__DOMAIN(-1, 1)};
 
 const kdst__op kdst__op_mul = {
-    .name = "mul", .min_inputs = 2, .max_inputs = 2, .strided = true, .shape = kdst__op_broadcast,
-    .forward = mul_forward, .backward = mul_backward, .keep_inputs = 3, KDST__DOMAIN(-1, 1)};
+    .name = "mul",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .strided = true,
+    .shape = kdst__op_broadcast,
+    .forward = mul_forward,
+    .backward = mul_backward,
+    .keep_inputs = 3,
+    KDST__DOMAIN(-1, 1)};
 
 const kdst__op kdst__op_div = {
-    .name = "div", .min_inputs = 2, .max_inputs = 2, .strided = true, .shape = kdst__op_broadcast,
-    .forward = div_forward, .backward = div_backward, .keep_inputs = 2, .keep_out = true, KDST__DOMAIN(0.5, 2)};
+    .name = "div",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .strided = true,
+    .shape = kdst__op_broadcast,
+    .forward = div_forward,
+    .backward = div_backward,
+    .keep_inputs = 2,
+    .keep_out = true,
+    KDST__DOMAIN(0.5, 2)};
 
 static kdst_status run(const kdst__op *op, kdst_tensor *a, kdst_tensor *b, kdst_tensor **out)
 {
@@ -150,7 +186,19 @@ static kdst_status run(const kdst__op *op, kdst_tensor *a, kdst_tensor *b, kdst_
     return kdst__op_run(op, inputs, 2, NULL, out);
 }
 
-kdst_status kdst_add(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out) { return run(&kdst__op_add, a, b, out); }
-kdst_status kdst_sub(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out) { return run(&kdst__op_sub, a, b, out); }
-kdst_status kdst_mul(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out) { return run(&kdst__op_mul, a, b, out); }
-kdst_status kdst_div(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out) { return run(&kdst__op_div, a, b, out); }
+kdst_status kdst_add(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out)
+{
+    return run(&kdst__op_add, a, b, out);
+}
+kdst_status kdst_sub(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out)
+{
+    return run(&kdst__op_sub, a, b, out);
+}
+kdst_status kdst_mul(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out)
+{
+    return run(&kdst__op_mul, a, b, out);
+}
+kdst_status kdst_div(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out)
+{
+    return run(&kdst__op_div, a, b, out);
+}

@@ -24,11 +24,18 @@ enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INPUTS };
 
 typedef struct attrs {
     kdst__batch_norm_attrs options;
-    double *batch; /* nullable; training: forward puts the mean [C] and the unbiased variance [C] here, nobody else looks */
+    double *
+        batch; /* nullable; training: forward puts the mean [C] and the unbiased variance [C] here, nobody else looks */
 } attrs;
 
-static int64_t channels(const kdst_tensor *x) { return x->shape[1]; }
-static int64_t plane(const kdst_tensor *x) { return x->rank == 4 ? x->shape[2] * x->shape[3] : 1; }
+static int64_t channels(const kdst_tensor *x)
+{
+    return x->shape[1];
+}
+static int64_t plane(const kdst_tensor *x)
+{
+    return x->rank == 4 ? x->shape[2] * x->shape[3] : 1;
+}
 
 static kdst_status shape(kdst__call *call)
 {
@@ -43,7 +50,8 @@ static kdst_status shape(kdst__call *call)
         const kdst_tensor *t = call->inputs[i];
         if (t == NULL && i >= RUNNING_MEAN && !a->options.training)
             return kdst__fail(
-                call->ctx, KDST_STATUS_INVALID_ARGUMENT, "batch_norm: %s is NULL, which is for training only", names[i]);
+                call->ctx, KDST_STATUS_INVALID_ARGUMENT, "batch_norm: %s is NULL, which is for training only",
+                names[i]);
         if (t != NULL && (t->rank != 1 || t->shape[0] != channels(x)))
             return kdst__fail(
                 call->ctx, KDST_STATUS_SHAPE, "batch_norm: %s is %s, x is %s: expected [%" PRId64 "]", names[i],
@@ -51,17 +59,22 @@ static kdst_status shape(kdst__call *call)
     }
     if (a->options.training && x->shape[0] * plane(x) < 2)
         return kdst__fail(
-            call->ctx, KDST_STATUS_SHAPE, "batch_norm: x is %s: training needs more than 1 value for each channel", of_x);
+            call->ctx, KDST_STATUS_SHAPE, "batch_norm: x is %s: training needs more than 1 value for each channel",
+            of_x);
     return kdst__op_same_as_input(call);
 }
 
 static double value_at(const kdst_tensor *t, int64_t i)
 {
     const void *data = kdst__tensor_data(t);
-    return t->dtype == KDST_DTYPE_FLOAT32 ? ((const float *)data)[i * t->stride[0]] : ((const double *)data)[i * t->stride[0]];
+    return t->dtype == KDST_DTYPE_FLOAT32 ? ((const float *)data)[i * t->stride[0]]
+                                          : ((const double *)data)[i * t->stride[0]];
 }
 
-static void *data_or_null(const kdst_tensor *t) { return t == NULL ? NULL : kdst__tensor_data(t); }
+static void *data_or_null(const kdst_tensor *t)
+{
+    return t == NULL ? NULL : kdst__tensor_data(t);
+}
 
 /* saved[0], float64 [2, C]: mean and inverse deviation, which the backward pass takes from there. */
 static kdst_status forward(kdst__call *call)
@@ -69,14 +82,12 @@ static kdst_status forward(kdst__call *call)
     const attrs *a = call->attrs;
     kdst_tensor *x = call->inputs[X], *y = call->out;
     int64_t n = x->shape[0], c = channels(x), s = plane(x);
-    kdst_status status = kdst__tensor_new(
-        call->ctx, "batch_norm", KDST_DTYPE_FLOAT64, 2, (int64_t[]){2, c}, false, &call->saved[0]);
-    if (status != KDST_STATUS_OK)
-        return status;
+    kdst_status status =
+        kdst__tensor_new(call->ctx, "batch_norm", KDST_DTYPE_FLOAT64, 2, (int64_t[]){2, c}, false, &call->saved[0]);
+    if (status != KDST_STATUS_OK) return status;
     double *mean = kdst__tensor_data(call->saved[0]), *inverse = mean + c;
     kdst__compute *cp = kdst__tensor_compute(x);
-    if (a->options.training)
-        kdst__batch_norm_statistics(cp, x->dtype, n, c, s, kdst__tensor_data(x), mean, inverse);
+    if (a->options.training) kdst__batch_norm_statistics(cp, x->dtype, n, c, s, kdst__tensor_data(x), mean, inverse);
     for (int64_t i = 0; i < c; i++) {
         if (!a->options.training) {
             mean[i] = value_at(call->inputs[RUNNING_MEAN], i);
@@ -101,20 +112,27 @@ static kdst_status backward(kdst__call *call)
     const double *mean = kdst__tensor_data(call->saved[0]);
     kdst__batch_norm_backward(
         kdst__tensor_compute(x), x->dtype, x->shape[0], channels(x), plane(x), (int32_t)a->options.training,
-        kdst__tensor_data(x), kdst__tensor_data(call->d_out), mean, mean + channels(x), data_or_null(call->inputs[GAMMA]),
-        data_or_null(call->d_inputs[X]), data_or_null(call->d_inputs[GAMMA]), data_or_null(call->d_inputs[BETA]));
+        kdst__tensor_data(x), kdst__tensor_data(call->d_out), mean, mean + channels(x),
+        data_or_null(call->inputs[GAMMA]), data_or_null(call->d_inputs[X]), data_or_null(call->d_inputs[GAMMA]),
+        data_or_null(call->d_inputs[BETA]));
     return KDST_STATUS_OK;
 }
 
 const kdst__op kdst__op_batch_norm = {
-    .name = "batch_norm", .min_inputs = 1, .max_inputs = INPUTS, .attr_bytes = sizeof(attrs), .shape = shape,
-    .forward = forward, .backward = backward, .keep_inputs = 1u << X | 1u << GAMMA, KDST__DOMAIN(-1, 1)};
+    .name = "batch_norm",
+    .min_inputs = 1,
+    .max_inputs = INPUTS,
+    .attr_bytes = sizeof(attrs),
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .keep_inputs = 1u << X | 1u << GAMMA,
+    KDST__DOMAIN(-1, 1)};
 
 /* running = (1 - momentum) running + momentum statistic, at any stride. */
 static void move(kdst_tensor *running, const double *statistic, double momentum)
 {
-    if (running == NULL)
-        return;
+    if (running == NULL) return;
     for (int64_t i = 0; i < running->shape[0]; i++) {
         double value = (1 - momentum) * value_at(running, i) + momentum * statistic[i];
         if (running->dtype == KDST_DTYPE_FLOAT32)
@@ -127,8 +145,7 @@ static void move(kdst_tensor *running, const double *statistic, double momentum)
 
 static kdst_status refuse_gradient(kdst_context *ctx, const kdst_tensor *running, const char *name)
 {
-    if (running == NULL || !running->requires_grad)
-        return KDST_STATUS_OK;
+    if (running == NULL || !running->requires_grad) return KDST_STATUS_OK;
     return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "batch_norm: %s requires a gradient, but has none", name);
 }
 
@@ -138,17 +155,13 @@ kdst_status kdst__batch_norm_run(
 {
     kdst_tensor *inputs[INPUTS] = {x, gamma, beta, running_mean, running_var};
     attrs a = {.options = *options};
-    if (out != NULL)
-        *out = NULL;
-    if (x == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (out != NULL) *out = NULL;
+    if (x == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = x->base.ctx;
     kdst__enter(ctx);
     kdst_status status = refuse_gradient(ctx, running_mean, "running_mean");
-    if (status == KDST_STATUS_OK)
-        status = refuse_gradient(ctx, running_var, "running_var");
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status == KDST_STATUS_OK) status = refuse_gradient(ctx, running_var, "running_var");
+    if (status != KDST_STATUS_OK) return status;
     bool moves = options->training && (running_mean != NULL || running_var != NULL) && x->rank >= 2;
     int64_t c = moves ? channels(x) : 0;
     size_t bytes = (size_t)c * 2 * sizeof *a.batch;
@@ -168,13 +181,11 @@ kdst_status kdst_batch_norm(
     const kdst_options *options, kdst_tensor **out)
 {
     kdst__batch_norm_attrs attrs = {1, 0.1, 1e-5};
-    if (out != NULL)
-        *out = NULL;
+    if (out != NULL) *out = NULL;
     if (x != NULL) {
         kdst__enter(x->base.ctx);
         kdst_status status = kdst__options_parse(x->base.ctx, "batch_norm", &kdst__schema_batch_norm, options, &attrs);
-        if (status != KDST_STATUS_OK)
-            return status;
+        if (status != KDST_STATUS_OK) return status;
     }
     return kdst__batch_norm_run(x, gamma, beta, running_mean, running_var, &attrs, out);
 }

@@ -17,8 +17,8 @@ static kdst_status shape(kdst__call *call)
     kdst__shape_text(labels->rank, labels->shape, of_labels);
     if (logits->rank != 2 || labels->rank != 1 || logits->shape[0] != labels->shape[0])
         return kdst__fail(
-            call->ctx, KDST_STATUS_SHAPE, "cross_entropy: logits is %s, labels is %s: expected [N, K] and [N]", of_logits,
-            of_labels);
+            call->ctx, KDST_STATUS_SHAPE, "cross_entropy: logits is %s, labels is %s: expected [N, K] and [N]",
+            of_logits, of_labels);
     if (logits->shape[0] == 0 || logits->shape[1] == 0)
         return kdst__fail(
             call->ctx, KDST_STATUS_SHAPE, "cross_entropy: logits is %s: the %s", of_logits,
@@ -50,16 +50,16 @@ static kdst_status check_values(kdst__call *call)
     for (int64_t row = 0; row < n; row++)
         if (labels[row] < 0 || labels[row] >= k)
             return kdst__fail(
-                call->ctx, KDST_STATUS_INVALID_ARGUMENT, "cross_entropy: label %d at row %" PRId64 ", allowed is 0 to %" PRId64,
-                labels[row], row, k - 1);
+                call->ctx, KDST_STATUS_INVALID_ARGUMENT,
+                "cross_entropy: label %d at row %" PRId64 ", allowed is 0 to %" PRId64, labels[row], row, k - 1);
     if (kdst__all_finite(kdst__tensor_compute(logits), logits->dtype, n * k, kdst__tensor_data(logits)))
         return KDST_STATUS_OK;
     int64_t i = 0;
     while (isfinite(value_at(logits, i)))
         i++;
     return kdst__fail(
-        call->ctx, KDST_STATUS_INVALID_ARGUMENT, "cross_entropy: logit of class %" PRId64 " at row %" PRId64 " is %g", i % k,
-        i / k, value_at(logits, i));
+        call->ctx, KDST_STATUS_INVALID_ARGUMENT, "cross_entropy: logit of class %" PRId64 " at row %" PRId64 " is %g",
+        i % k, i / k, value_at(logits, i));
 }
 
 static kdst_status forward(kdst__call *call)
@@ -69,12 +69,10 @@ static kdst_status forward(kdst__call *call)
     kdst__compute *cp = kdst__tensor_compute(logits);
     int64_t n = logits->shape[0], k = logits->shape[1];
     kdst_status status = check_values(call);
-    if (status == KDST_STATUS_OK)
-        status = kdst__tensor_new_like("cross_entropy", logits, false, &logs);
+    if (status == KDST_STATUS_OK) status = kdst__tensor_new_like("cross_entropy", logits, false, &logs);
     if (status == KDST_STATUS_OK && call->recording)
         status = kdst__tensor_new_like("cross_entropy", logits, false, &call->saved[0]);
-    if (status != KDST_STATUS_OK)
-        goto end;
+    if (status != KDST_STATUS_OK) goto end;
     kdst__log_softmax(cp, logits->dtype, n, k, 1, kdst__tensor_data(logits), kdst__tensor_data(logs));
     double sum = 0;
     for (int64_t row = 0; row < n; row++)
@@ -93,8 +91,7 @@ end:
 static kdst_status backward(kdst__call *call)
 {
     kdst_tensor *dlogits = call->d_inputs[0];
-    if (dlogits == NULL)
-        return KDST_STATUS_OK;
+    if (dlogits == NULL) return KDST_STATUS_OK;
     double scale = value_at(call->d_out, 0) / (double)dlogits->shape[0];
     kdst__add_into(
         kdst__tensor_compute(dlogits), dlogits->dtype, kdst__tensor_count(dlogits), scale,
@@ -103,8 +100,14 @@ static kdst_status backward(kdst__call *call)
 }
 
 const kdst__op kdst__op_cross_entropy = {
-    .name = "cross_entropy", .min_inputs = 2, .max_inputs = 2, .int_inputs = 2, .shape = shape, .forward = forward,
-    .backward = backward, KDST__DOMAIN(-3, 3)};
+    .name = "cross_entropy",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .int_inputs = 2,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    KDST__DOMAIN(-3, 3)};
 
 kdst_status kdst_cross_entropy(kdst_tensor *logits, kdst_tensor *labels, kdst_tensor **out)
 {

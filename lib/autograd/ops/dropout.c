@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dropout: zeroes elements with probability `rate`, scales the others (Srivastava et al. 2014, inverted).
  *
- * y_i = x_i m_i / (1 - rate), m_i = [u_i >= rate 2^32] with u_i word i of the context's next Philox stream, so the mask does not
+ * y_i = x_i m_i / (1 - rate), m_i = [u_i >= rate 2^32] with u_i word i of the context's next Philox stream, so the
+ * mask does not
  * depend on the number of threads; dx_i += dy_i m_i / (1 - rate). The mask is saved as bytes. Rate 0 is a copy.
  */
 #include "autograd/ops.h"
@@ -42,9 +43,9 @@ static kdst_status forward(kdst__call *call)
     kdst_tensor *x = call->inputs[0], *y = call->out;
     kdst__compute *cp = kdst__tensor_compute(x);
     draw d = {.threshold = (uint64_t)(at->rate * 4294967296.0), .count = kdst__tensor_count(x)};
-    kdst_status status = kdst__tensor_new(call->ctx, "dropout", KDST_DTYPE_UINT8, x->rank, x->shape, false, &call->saved[0]);
-    if (status != KDST_STATUS_OK)
-        return status;
+    kdst_status status =
+        kdst__tensor_new(call->ctx, "dropout", KDST_DTYPE_UINT8, x->rank, x->shape, false, &call->saved[0]);
+    if (status != KDST_STATUS_OK) return status;
     d.mask = kdst__tensor_data(call->saved[0]);
     d.blocks = d.count / WORDS + (d.count % WORDS != 0);
     d.pieces = kdst__pieces(d.blocks, GRAIN);
@@ -66,8 +67,14 @@ static kdst_status backward(kdst__call *call)
 }
 
 const kdst__op kdst__op_dropout = {
-    .name = "dropout", .min_inputs = 1, .max_inputs = 1, .attr_bytes = sizeof(attrs), .shape = kdst__op_same_as_input,
-    .forward = forward, .backward = backward, KDST__DOMAIN(-1, 1)};
+    .name = "dropout",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attr_bytes = sizeof(attrs),
+    .shape = kdst__op_same_as_input,
+    .forward = forward,
+    .backward = backward,
+    KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst__dropout_run(kdst_tensor *x, double rate, kdst_tensor **out)
 {
@@ -77,8 +84,7 @@ kdst_status kdst__dropout_run(kdst_tensor *x, double rate, kdst_tensor **out)
 
 kdst_status kdst_dropout(kdst_tensor *x, double rate, kdst_tensor **out)
 {
-    if (out != NULL)
-        *out = NULL;
+    if (out != NULL) *out = NULL;
     if (x != NULL) {
         kdst__enter(x->base.ctx);
         if (!(rate >= 0 && rate < 1))

@@ -20,8 +20,9 @@ static kdst_status shape(kdst__call *call)
             call->ctx, KDST_STATUS_SHAPE, "linear: x is %s, weight is %s: both must have rank 2", of_x, of_weight);
     if (x->shape[1] != weight->shape[1])
         return kdst__fail(
-            call->ctx, KDST_STATUS_SHAPE, "linear: x is %s, weight is %s: %" PRId64 " features, weight expects %" PRId64,
-            of_x, of_weight, x->shape[1], weight->shape[1]);
+            call->ctx, KDST_STATUS_SHAPE,
+            "linear: x is %s, weight is %s: %" PRId64 " features, weight expects %" PRId64, of_x, of_weight,
+            x->shape[1], weight->shape[1]);
     if (bias != NULL && (bias->rank != 1 || bias->shape[0] != weight->shape[0])) {
         char of_bias[KDST__SHAPE_TEXT];
         return kdst__fail(
@@ -41,7 +42,8 @@ static kdst_status forward(kdst__call *call)
     int64_t n = x->shape[0], i = x->shape[1], o = weight->shape[0];
     if (bias != NULL)
         kdst__copy_strided(
-            cp, y->dtype, 2, y->shape, 1, kdst__tensor_data(bias), (int64_t[]){0, 1}, 0, kdst__tensor_data(y), y->stride);
+            cp, y->dtype, 2, y->shape, 1, kdst__tensor_data(bias), (int64_t[]){0, 1}, 0, kdst__tensor_data(y),
+            y->stride);
     kdst_status status = kdst__gemm(
         cp, y->dtype, n, o, i, kdst__tensor_data(x), i, 1, kdst__tensor_data(weight), 1, i, bias != NULL,
         kdst__tensor_data(y), o, 1);
@@ -57,9 +59,11 @@ static kdst_status backward(kdst__call *call)
     const void *g = kdst__tensor_data(dy);
     kdst_status status = KDST_STATUS_OK;
     if (dx != NULL)
-        status = kdst__gemm(cp, dy->dtype, n, i, o, g, o, 1, kdst__tensor_data(weight), i, 1, 1, kdst__tensor_data(dx), i, 1);
+        status = kdst__gemm(
+            cp, dy->dtype, n, i, o, g, o, 1, kdst__tensor_data(weight), i, 1, 1, kdst__tensor_data(dx), i, 1);
     if (status == KDST_STATUS_OK && dweight != NULL)
-        status = kdst__gemm(cp, dy->dtype, o, i, n, g, 1, o, kdst__tensor_data(x), i, 1, 1, kdst__tensor_data(dweight), i, 1);
+        status = kdst__gemm(
+            cp, dy->dtype, o, i, n, g, 1, o, kdst__tensor_data(x), i, 1, 1, kdst__tensor_data(dweight), i, 1);
     if (status == KDST_STATUS_OK && dbias != NULL)
         status = kdst__sum_strided(
             cp, dy->dtype, 2, dy->shape, 1, g, dy->stride, 1, kdst__tensor_data(dbias), (int64_t[]){0, 1});
@@ -67,8 +71,14 @@ static kdst_status backward(kdst__call *call)
 }
 
 const kdst__op kdst__op_linear = {
-    .name = "linear", .min_inputs = 2, .max_inputs = 3, .shape = shape, .forward = forward, .backward = backward,
-    .keep_inputs = 3, KDST__DOMAIN(-1, 1)};
+    .name = "linear",
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .keep_inputs = 3,
+    KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst_linear(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, kdst_tensor **out)
 {

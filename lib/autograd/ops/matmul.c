@@ -18,8 +18,8 @@ static kdst_status shape(kdst__call *call)
         return kdst__fail(call->ctx, KDST_STATUS_SHAPE, "matmul: a is %s, b is %s: both must have rank 2", of_a, of_b);
     if (a->shape[1] != b->shape[0])
         return kdst__fail(
-            call->ctx, KDST_STATUS_SHAPE, "matmul: a is %s, b is %s: inner sizes %" PRId64 " and %" PRId64 " differ", of_a,
-            of_b, a->shape[1], b->shape[0]);
+            call->ctx, KDST_STATUS_SHAPE, "matmul: a is %s, b is %s: inner sizes %" PRId64 " and %" PRId64 " differ",
+            of_a, of_b, a->shape[1], b->shape[0]);
     call->rank = 2;
     call->shape[0] = a->shape[0];
     call->shape[1] = b->shape[1];
@@ -45,15 +45,23 @@ static kdst_status backward(kdst__call *call)
     const void *g = kdst__tensor_data(dy);
     kdst_status status = KDST_STATUS_OK;
     if (da != NULL)
-        status = kdst__gemm(cp, dy->dtype, m, k, n, g, n, 1, kdst__tensor_data(b), 1, n, 1, kdst__tensor_data(da), k, 1);
+        status =
+            kdst__gemm(cp, dy->dtype, m, k, n, g, n, 1, kdst__tensor_data(b), 1, n, 1, kdst__tensor_data(da), k, 1);
     if (status == KDST_STATUS_OK && db != NULL)
-        status = kdst__gemm(cp, dy->dtype, k, n, m, kdst__tensor_data(a), 1, k, g, n, 1, 1, kdst__tensor_data(db), n, 1);
+        status =
+            kdst__gemm(cp, dy->dtype, k, n, m, kdst__tensor_data(a), 1, k, g, n, 1, 1, kdst__tensor_data(db), n, 1);
     return status == KDST_STATUS_OK ? status : kdst__fail_memory(call->ctx, "matmul");
 }
 
 const kdst__op kdst__op_matmul = {
-    .name = "matmul", .min_inputs = 2, .max_inputs = 2, .shape = shape, .forward = forward, .backward = backward,
-    .keep_inputs = 3, KDST__DOMAIN(-1, 1)};
+    .name = "matmul",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .keep_inputs = 3,
+    KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst_matmul(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out)
 {

@@ -17,8 +17,7 @@ static kdst_status shape(kdst__call *call)
     attrs *at = call->attrs;
     kdst_tensor *x = call->inputs[0];
     kdst_status status = kdst__tensor_axis("pad", x, at->axis, &at->axis);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     if (at->before < 0 || at->after < 0)
         return kdst__fail(
             call->ctx, KDST_STATUS_INVALID_ARGUMENT, "pad: %s is %" PRId64 ", allowed is 0 and more",
@@ -27,21 +26,22 @@ static kdst_status shape(kdst__call *call)
     int64_t *size = &call->shape[at->axis];
     if (__builtin_add_overflow(*size, at->before, size) || __builtin_add_overflow(*size, at->after, size))
         return kdst__fail(
-            call->ctx, KDST_STATUS_SHAPE, "pad: axis %" PRId64 " of size %" PRId64 " grows too large by %" PRId64 " and %" PRId64,
-            at->axis, x->shape[at->axis], at->before, at->after);
+            call->ctx, KDST_STATUS_SHAPE,
+            "pad: axis %" PRId64 " of size %" PRId64 " grows too large by %" PRId64 " and %" PRId64, at->axis,
+            x->shape[at->axis], at->before, at->after);
     return status;
 }
 
 /* Blocks of `x_run` elements in x, `y_run` in y; those of x begin at `first` in those of y. */
-static void layout(const kdst_tensor *x, const kdst_tensor *y, const attrs *at, int64_t *outer, int64_t *x_run, int64_t *y_run, int64_t *first)
+static void layout(
+    const kdst_tensor *x, const kdst_tensor *y, const attrs *at, int64_t *outer, int64_t *x_run, int64_t *y_run,
+    int64_t *first)
 {
     int64_t inner = 1;
     *outer = 1;
     for (int32_t i = 0; i < x->rank; i++) {
-        if (i < at->axis)
-            *outer *= x->shape[i];
-        if (i > at->axis)
-            inner *= x->shape[i];
+        if (i < at->axis) *outer *= x->shape[i];
+        if (i > at->axis) inner *= x->shape[i];
     }
     *x_run = x->shape[at->axis] * inner;
     *y_run = y->shape[at->axis] * inner;
@@ -56,8 +56,7 @@ static kdst_status forward(kdst__call *call)
     size_t size = (size_t)kdst_dtype_get_size(x->dtype);
     const char *from = kdst__tensor_data(x);
     char *to = kdst__tensor_data(y);
-    if (kdst__tensor_count(y) == 0)
-        return KDST_STATUS_OK;
+    if (kdst__tensor_count(y) == 0) return KDST_STATUS_OK;
     for (int64_t o = 0; o < outer; o++) {
         memset(to, 0, (size_t)first * size);
         memcpy(to + (size_t)first * size, from, (size_t)x_run * size);
@@ -72,18 +71,24 @@ static kdst_status backward(kdst__call *call)
 {
     const attrs *at = call->attrs;
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
-    if (dx == NULL || kdst__tensor_count(dx) == 0)
-        return KDST_STATUS_OK;
-    const char *first = (const char *)kdst__tensor_data(dy)
-                        + at->before * dy->stride[at->axis] * kdst_dtype_get_size(dy->dtype);
+    if (dx == NULL || kdst__tensor_count(dx) == 0) return KDST_STATUS_OK;
+    const char *first =
+        (const char *)kdst__tensor_data(dy) + at->before * dy->stride[at->axis] * kdst_dtype_get_size(dy->dtype);
     kdst__copy_strided(
-        kdst__tensor_compute(dx), dx->dtype, dx->rank, dx->shape, 1, first, dy->stride, 1, kdst__tensor_data(dx), dx->stride);
+        kdst__tensor_compute(dx), dx->dtype, dx->rank, dx->shape, 1, first, dy->stride, 1, kdst__tensor_data(dx),
+        dx->stride);
     return KDST_STATUS_OK;
 }
 
 const kdst__op kdst__op_pad = {
-    .name = "pad", .min_inputs = 1, .max_inputs = 1, .attr_bytes = sizeof(attrs), .shape = shape, .forward = forward,
-    .backward = backward, KDST__DOMAIN(-1, 1)};
+    .name = "pad",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attr_bytes = sizeof(attrs),
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst_pad(kdst_tensor *x, int64_t axis, int64_t before, int64_t after, kdst_tensor **out)
 {

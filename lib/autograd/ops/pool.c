@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* max_pool2d, avg_pool2d, global_avg_pool2d: the largest element or the mean of windows.
  *
- * Window (i, j) begins at (i stride_h - padding_h, j stride_w - padding_w); OH = floor((H + 2 padding_h - KH) / stride_h) + 1.
+ * Window (i, j) begins at (i stride_h - padding_h, j stride_w - padding_w); OH = floor((H + 2 padding_h - KH) /
+ * stride_h) + 1.
  * max: y = max over the window inside the image; dx[argmax] += dy, the first of equals. The argmax is saved.
  * avg: y = sum / (KH KW), zeros of the padding counted; dx += dy / (KH KW) over the window.
  * global: y[n, c] = mean x[n, c, :, :]; dx += dy / (H W).
@@ -14,7 +15,8 @@
 
 static const kdst__option options_table[] = {
     KDST__INTS(kdst__pool2d_attrs, kernel, 2, 2, 1, LARGEST, "size of windows, [vertical, horizontal]"),
-    KDST__INTS(kdst__pool2d_attrs, stride, 2, 0, 0, LARGEST, "distance of windows, [vertical, horizontal]; 0: the kernel"),
+    KDST__INTS(
+        kdst__pool2d_attrs, stride, 2, 0, 0, LARGEST, "distance of windows, [vertical, horizontal]; 0: the kernel"),
     KDST__INTS(kdst__pool2d_attrs, padding, 2, 0, 0, LARGEST, "border around the image, at most half the kernel"),
 };
 const kdst__schema kdst__schema_max_pool2d = {"max_pool2d", options_table, KDST__COUNT(options_table), NULL, 0};
@@ -27,8 +29,7 @@ static kdst_status window_shape(kdst__call *call)
     const kdst_tensor *x = call->inputs[0];
     char text[KDST__SHAPE_TEXT];
     kdst_status status = kdst__op_need_rank(call, 0, 4, "x");
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     call->rank = 4;
     call->shape[0] = x->shape[0];
     call->shape[1] = x->shape[1];
@@ -36,15 +37,16 @@ static kdst_status window_shape(kdst__call *call)
         int64_t kernel = attrs->kernel[i], padding = attrs->padding[i], padded;
         if (padding > kernel / 2)
             return kdst__fail(
-                call->ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: padding is %" PRId64 ", allowed is 0 to %" PRId64 ", half the kernel",
-                call->op->name, padding, kernel / 2);
+                call->ctx, KDST_STATUS_INVALID_ARGUMENT,
+                "%s: padding is %" PRId64 ", allowed is 0 to %" PRId64 ", half the kernel", call->op->name, padding,
+                kernel / 2);
         if (__builtin_add_overflow(x->shape[2 + i], 2 * padding, &padded) || padded < kernel || x->shape[2 + i] == 0)
             return kdst__fail(
-                call->ctx, KDST_STATUS_SHAPE, "%s: x is %s: a kernel of %" PRId64 " does not fit %s %" PRId64 " with padding %" PRId64,
+                call->ctx, KDST_STATUS_SHAPE,
+                "%s: x is %s: a kernel of %" PRId64 " does not fit %s %" PRId64 " with padding %" PRId64,
                 call->op->name, kdst__shape_text(x->rank, x->shape, text), kernel, i == 0 ? "height" : "width",
                 x->shape[2 + i], padding);
-        if (attrs->stride[i] == 0)
-            attrs->stride[i] = kernel;
+        if (attrs->stride[i] == 0) attrs->stride[i] = kernel;
         call->shape[2 + i] = (padded - kernel) / attrs->stride[i] + 1;
     }
     return KDST_STATUS_OK;
@@ -55,8 +57,7 @@ static kdst_status global_shape(kdst__call *call)
     const kdst_tensor *x = call->inputs[0];
     char text[KDST__SHAPE_TEXT];
     kdst_status status = kdst__op_need_rank(call, 0, 4, "x");
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     if (x->shape[2] * x->shape[3] == 0)
         return kdst__fail(
             call->ctx, KDST_STATUS_SHAPE, "global_avg_pool2d: x is %s: an image without pixels has no mean",
@@ -71,8 +72,15 @@ static kdst__pool2d_shape sizes(const kdst__call *call, const kdst_tensor *x, co
 {
     const kdst__pool2d_attrs *attrs = call->attrs;
     return (kdst__pool2d_shape){
-        .n = x->shape[0], .c = x->shape[1], .h = x->shape[2], .w = x->shape[3], .kh = attrs->kernel[0], .kw = attrs->kernel[1],
-        .p = y->shape[2], .q = y->shape[3], .stride = {attrs->stride[0], attrs->stride[1]},
+        .n = x->shape[0],
+        .c = x->shape[1],
+        .h = x->shape[2],
+        .w = x->shape[3],
+        .kh = attrs->kernel[0],
+        .kw = attrs->kernel[1],
+        .p = y->shape[2],
+        .q = y->shape[3],
+        .stride = {attrs->stride[0], attrs->stride[1]},
         .padding = {attrs->padding[0], attrs->padding[1]}};
 }
 
@@ -82,8 +90,8 @@ static kdst_status max_shape(kdst__call *call)
     const int64_t *size = call->inputs[0]->shape;
     if (status == KDST_STATUS_OK && size[2] > INT32_MAX / size[3])
         return kdst__fail(
-            call->ctx, KDST_STATUS_SHAPE, "max_pool2d: height %" PRId64 " and width %" PRId64 " give too many pixels", size[2],
-            size[3]);
+            call->ctx, KDST_STATUS_SHAPE, "max_pool2d: height %" PRId64 " and width %" PRId64 " give too many pixels",
+            size[2], size[3]);
     return status;
 }
 
@@ -92,10 +100,9 @@ static kdst_status max_forward(kdst__call *call)
     kdst_tensor *x = call->inputs[0], *y = call->out;
     kdst__pool2d_shape s = sizes(call, x, y);
     if (call->recording) {
-        kdst_status status = kdst__tensor_new(
-            call->ctx, "max_pool2d", KDST_DTYPE_INT32, y->rank, y->shape, false, &call->saved[0]);
-        if (status != KDST_STATUS_OK)
-            return status;
+        kdst_status status =
+            kdst__tensor_new(call->ctx, "max_pool2d", KDST_DTYPE_INT32, y->rank, y->shape, false, &call->saved[0]);
+        if (status != KDST_STATUS_OK) return status;
     }
     kdst__max_pool2d(
         kdst__tensor_compute(x), x->dtype, &s, kdst__tensor_data(x), kdst__tensor_data(y),
@@ -106,8 +113,7 @@ static kdst_status max_forward(kdst__call *call)
 static kdst_status max_backward(kdst__call *call)
 {
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
-    if (dx == NULL)
-        return KDST_STATUS_OK;
+    if (dx == NULL) return KDST_STATUS_OK;
     kdst__pool2d_shape s = sizes(call, dx, dy);
     kdst__max_pool2d_backward(
         kdst__tensor_compute(dx), dx->dtype, &s, kdst__tensor_data(dy), kdst__tensor_data(call->saved[0]),
@@ -126,8 +132,7 @@ static kdst_status avg_forward(kdst__call *call)
 static kdst_status avg_backward(kdst__call *call)
 {
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
-    if (dx == NULL)
-        return KDST_STATUS_OK;
+    if (dx == NULL) return KDST_STATUS_OK;
     kdst__pool2d_shape s = sizes(call, dx, dy);
     kdst__avg_pool2d_backward(kdst__tensor_compute(dx), dx->dtype, &s, kdst__tensor_data(dy), kdst__tensor_data(dx));
     return KDST_STATUS_OK;
@@ -153,16 +158,33 @@ static kdst_status global_backward(kdst__call *call)
 }
 
 const kdst__op kdst__op_max_pool2d = {
-    .name = "max_pool2d", .min_inputs = 1, .max_inputs = 1, .attr_bytes = sizeof(kdst__pool2d_attrs), .shape = max_shape,
-    .forward = max_forward, .backward = max_backward, KDST__DOMAIN(-1, 1)};
+    .name = "max_pool2d",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attr_bytes = sizeof(kdst__pool2d_attrs),
+    .shape = max_shape,
+    .forward = max_forward,
+    .backward = max_backward,
+    KDST__DOMAIN(-1, 1)};
 
 const kdst__op kdst__op_avg_pool2d = {
-    .name = "avg_pool2d", .min_inputs = 1, .max_inputs = 1, .attr_bytes = sizeof(kdst__pool2d_attrs), .shape = window_shape,
-    .forward = avg_forward, .backward = avg_backward, KDST__DOMAIN(-1, 1)};
+    .name = "avg_pool2d",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attr_bytes = sizeof(kdst__pool2d_attrs),
+    .shape = window_shape,
+    .forward = avg_forward,
+    .backward = avg_backward,
+    KDST__DOMAIN(-1, 1)};
 
 const kdst__op kdst__op_global_avg_pool2d = {
-    .name = "global_avg_pool2d", .min_inputs = 1, .max_inputs = 1, .shape = global_shape, .forward = global_forward,
-    .backward = global_backward, KDST__DOMAIN(-1, 1)};
+    .name = "global_avg_pool2d",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .shape = global_shape,
+    .forward = global_forward,
+    .backward = global_backward,
+    KDST__DOMAIN(-1, 1)};
 
 /* The shape rule fills in strides, hence the copy. */
 kdst_status kdst__max_pool2d_run(kdst_tensor *x, const kdst__pool2d_attrs *attrs, kdst_tensor **out)
@@ -185,13 +207,11 @@ kdst_status kdst_global_avg_pool2d(kdst_tensor *x, kdst_tensor **out)
 kdst_status kdst_max_pool2d(kdst_tensor *x, const kdst_options *options, kdst_tensor **out)
 {
     kdst__pool2d_attrs attrs = {{2, 2}, {0, 0}, {0, 0}};
-    if (out != NULL)
-        *out = NULL;
+    if (out != NULL) *out = NULL;
     if (x != NULL) {
         kdst__enter(x->base.ctx);
         kdst_status status = kdst__options_parse(x->base.ctx, "max_pool2d", &kdst__schema_max_pool2d, options, &attrs);
-        if (status != KDST_STATUS_OK)
-            return status;
+        if (status != KDST_STATUS_OK) return status;
     }
     return kdst__max_pool2d_run(x, &attrs, out);
 }
@@ -199,13 +219,11 @@ kdst_status kdst_max_pool2d(kdst_tensor *x, const kdst_options *options, kdst_te
 kdst_status kdst_avg_pool2d(kdst_tensor *x, const kdst_options *options, kdst_tensor **out)
 {
     kdst__pool2d_attrs attrs = {{2, 2}, {0, 0}, {0, 0}};
-    if (out != NULL)
-        *out = NULL;
+    if (out != NULL) *out = NULL;
     if (x != NULL) {
         kdst__enter(x->base.ctx);
         kdst_status status = kdst__options_parse(x->base.ctx, "avg_pool2d", &kdst__schema_avg_pool2d, options, &attrs);
-        if (status != KDST_STATUS_OK)
-            return status;
+        if (status != KDST_STATUS_OK) return status;
     }
     return kdst__avg_pool2d_run(x, &attrs, out);
 }

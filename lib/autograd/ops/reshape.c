@@ -30,8 +30,7 @@ static kdst_status shape(kdst__call *call)
     int32_t rest = -1;
     for (int32_t i = 0; i < (int32_t)a->rank; i++) {
         int64_t size = a->shape[i];
-        if (size < -1)
-            return kdst__fail(call->ctx, KDST_STATUS_SHAPE, "reshape: axis %d has size %" PRId64, i, size);
+        if (size < -1) return kdst__fail(call->ctx, KDST_STATUS_SHAPE, "reshape: axis %d has size %" PRId64, i, size);
         if (size == -1 && rest >= 0)
             return kdst__fail(call->ctx, KDST_STATUS_SHAPE, "reshape: axes %d and %d are both -1", rest, i);
         if (size == -1)
@@ -42,8 +41,7 @@ static kdst_status shape(kdst__call *call)
     }
     call->rank = (int32_t)a->rank;
     if (rest >= 0) {
-        if (known == 0 || count % known != 0)
-            return mismatch(call);
+        if (known == 0 || count % known != 0) return mismatch(call);
         call->shape[rest] = count / known;
     } else if (known != count) {
         return mismatch(call);
@@ -55,8 +53,7 @@ static kdst_status forward(kdst__call *call)
 {
     kdst_tensor *x = NULL;
     kdst_status status = kdst__tensor_to_contiguous("reshape", call->inputs[0], &x);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     int64_t stride[KDST__MAX_RANK], run = 1;
     for (int32_t i = call->rank - 1; i >= 0; i--) {
         stride[i] = run;
@@ -72,13 +69,23 @@ static kdst_status backward(kdst__call *call)
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
     if (dx != NULL)
         kdst__add_into(
-            kdst__tensor_compute(dx), dx->dtype, kdst__tensor_count(dx), 1, kdst__tensor_data(dy), kdst__tensor_data(dx));
+            kdst__tensor_compute(dx), dx->dtype, kdst__tensor_count(dx), 1, kdst__tensor_data(dy),
+            kdst__tensor_data(dx));
     return KDST_STATUS_OK;
 }
 
 const kdst__op kdst__op_reshape = {
-    .name = "reshape", .min_inputs = 1, .max_inputs = 1, .any_dtype = true, .strided = true, .makes_out = true,
-    .attr_bytes = sizeof(attrs), .shape = shape, .forward = forward, .backward = backward, KDST__DOMAIN(-1, 1)};
+    .name = "reshape",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .any_dtype = true,
+    .strided = true,
+    .makes_out = true,
+    .attr_bytes = sizeof(attrs),
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst_reshape(kdst_tensor *x, int64_t rank, const int64_t *shape_wanted, kdst_tensor **out)
 {
@@ -92,8 +99,7 @@ kdst_status kdst_reshape(kdst_tensor *x, int64_t rank, const int64_t *shape_want
                 KDST__MAX_RANK);
         if (shape_wanted == NULL && rank > 0)
             return kdst__fail(x->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "reshape: shape is NULL");
-        if (rank > 0)
-            memcpy(a.shape, shape_wanted, (size_t)rank * sizeof *shape_wanted);
+        if (rank > 0) memcpy(a.shape, shape_wanted, (size_t)rank * sizeof *shape_wanted);
     }
     return kdst__op_run(&kdst__op_reshape, &x, 1, &a, out);
 }

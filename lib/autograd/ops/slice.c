@@ -18,13 +18,13 @@ static kdst_status shape(kdst__call *call)
     attrs *at = call->attrs;
     kdst_tensor *x = call->inputs[0];
     kdst_status status = kdst__tensor_axis("slice", x, at->axis, &at->axis);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     int64_t size = x->shape[at->axis];
     if (at->start < 0 || at->start > size)
         return kdst__fail(
             call->ctx, KDST_STATUS_INVALID_ARGUMENT,
-            "slice: start is %" PRId64 ", allowed is 0 to %" PRId64 ", the size of axis %" PRId64, at->start, size, at->axis);
+            "slice: start is %" PRId64 ", allowed is 0 to %" PRId64 ", the size of axis %" PRId64, at->start, size,
+            at->axis);
     if (at->stop < at->start || at->stop > size)
         return kdst__fail(
             call->ctx, KDST_STATUS_INVALID_ARGUMENT,
@@ -46,8 +46,7 @@ static kdst_status forward(kdst__call *call)
     int64_t stride[KDST__MAX_RANK] = {0};
     memcpy(stride, x->stride, sizeof stride);
     /* A step past the end is only legal when one element is left, whose stride nobody follows. */
-    if (call->shape[at->axis] > 1)
-        stride[at->axis] *= at->step;
+    if (call->shape[at->axis] > 1) stride[at->axis] *= at->step;
     int64_t first = call->shape[at->axis] > 0 ? at->start * x->stride[at->axis] : 0;
     return kdst__tensor_view("slice", x, x->rank, call->shape, stride, x->offset + first, &call->out);
 }
@@ -56,21 +55,29 @@ static kdst_status backward(kdst__call *call)
 {
     const attrs *at = call->attrs;
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
-    if (dx == NULL || kdst__tensor_count(dy) == 0)
-        return KDST_STATUS_OK;
+    if (dx == NULL || kdst__tensor_count(dy) == 0) return KDST_STATUS_OK;
     int64_t stride[KDST__MAX_RANK] = {0};
     memcpy(stride, dx->stride, sizeof stride);
-    if (dy->shape[at->axis] > 1)
-        stride[at->axis] *= at->step;
+    if (dy->shape[at->axis] > 1) stride[at->axis] *= at->step;
     char *first = (char *)kdst__tensor_data(dx) + at->start * dx->stride[at->axis] * kdst_dtype_get_size(dx->dtype);
     kdst__copy_strided(
-        kdst__tensor_compute(dx), dx->dtype, dy->rank, dy->shape, 1, kdst__tensor_data(dy), dy->stride, 1, first, stride);
+        kdst__tensor_compute(dx), dx->dtype, dy->rank, dy->shape, 1, kdst__tensor_data(dy), dy->stride, 1, first,
+        stride);
     return KDST_STATUS_OK;
 }
 
 const kdst__op kdst__op_slice = {
-    .name = "slice", .min_inputs = 1, .max_inputs = 1, .any_dtype = true, .strided = true, .makes_out = true,
-    .attr_bytes = sizeof(attrs), .shape = shape, .forward = forward, .backward = backward, KDST__DOMAIN(-1, 1)};
+    .name = "slice",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .any_dtype = true,
+    .strided = true,
+    .makes_out = true,
+    .attr_bytes = sizeof(attrs),
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst_slice(kdst_tensor *x, int64_t axis, int64_t start, int64_t stop, int64_t step, kdst_tensor **out)
 {

@@ -20,10 +20,8 @@ static rows rows_of(const kdst_tensor *t, const attrs *at)
 {
     rows r = {1, t->shape[at->axis], 1};
     for (int32_t i = 0; i < t->rank; i++) {
-        if (i < at->axis)
-            r.outer *= t->shape[i];
-        if (i > at->axis)
-            r.inner *= t->shape[i];
+        if (i < at->axis) r.outer *= t->shape[i];
+        if (i > at->axis) r.inner *= t->shape[i];
     }
     return r;
 }
@@ -78,12 +76,26 @@ static kdst_status log_softmax_backward(kdst__call *call)
 }
 
 const kdst__op kdst__op_softmax = {
-    .name = "softmax", .min_inputs = 1, .max_inputs = 1, .attr_bytes = sizeof(attrs), .shape = shape,
-    .forward = softmax_forward, .backward = softmax_backward, .keep_out = true, KDST__DOMAIN(-3, 3)};
+    .name = "softmax",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attr_bytes = sizeof(attrs),
+    .shape = shape,
+    .forward = softmax_forward,
+    .backward = softmax_backward,
+    .keep_out = true,
+    KDST__DOMAIN(-3, 3)};
 
 const kdst__op kdst__op_log_softmax = {
-    .name = "log_softmax", .min_inputs = 1, .max_inputs = 1, .attr_bytes = sizeof(attrs), .shape = shape,
-    .forward = log_softmax_forward, .backward = log_softmax_backward, .keep_out = true, KDST__DOMAIN(-3, 3)};
+    .name = "log_softmax",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attr_bytes = sizeof(attrs),
+    .shape = shape,
+    .forward = log_softmax_forward,
+    .backward = log_softmax_backward,
+    .keep_out = true,
+    KDST__DOMAIN(-3, 3)};
 
 kdst_status kdst_softmax(kdst_tensor *x, int64_t axis, kdst_tensor **out)
 {

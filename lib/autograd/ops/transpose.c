@@ -22,10 +22,8 @@ static kdst_status shape(kdst__call *call)
     attrs *at = call->attrs;
     kdst_tensor *x = call->inputs[0];
     kdst_status status = kdst__tensor_axis("transpose", x, at->a, &at->a);
-    if (status == KDST_STATUS_OK)
-        status = kdst__tensor_axis("transpose", x, at->b, &at->b);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status == KDST_STATUS_OK) status = kdst__tensor_axis("transpose", x, at->b, &at->b);
+    if (status != KDST_STATUS_OK) return status;
     status = kdst__op_same_as_input(call);
     swap(call->shape, at->a, at->b);
     return status;
@@ -46,8 +44,7 @@ static kdst_status backward(kdst__call *call)
 {
     const attrs *at = call->attrs;
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
-    if (dx == NULL)
-        return KDST_STATUS_OK;
+    if (dx == NULL) return KDST_STATUS_OK;
     int64_t stride[KDST__MAX_RANK];
     for (int32_t i = 0; i < dx->rank; i++)
         stride[i] = dx->stride[i];
@@ -59,8 +56,17 @@ static kdst_status backward(kdst__call *call)
 }
 
 const kdst__op kdst__op_transpose = {
-    .name = "transpose", .min_inputs = 1, .max_inputs = 1, .any_dtype = true, .strided = true, .makes_out = true,
-    .attr_bytes = sizeof(attrs), .shape = shape, .forward = forward, .backward = backward, KDST__DOMAIN(-1, 1)};
+    .name = "transpose",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .any_dtype = true,
+    .strided = true,
+    .makes_out = true,
+    .attr_bytes = sizeof(attrs),
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst_transpose(kdst_tensor *x, int64_t axis_a, int64_t axis_b, kdst_tensor **out)
 {
