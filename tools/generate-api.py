@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generates what bindings are made from: kdst-api.json and kdst-ffi.h.
+"""Generates what is made from the headers: kdst-api.json and kdst-ffi.h for bindings, the inputs of the ABI checks.
 
     generate-api.py json HEADERS SCHEMAS   functions, types, constants and option schemas, as JSON
     generate-api.py ffi HEADERS            declarations alone, for ffi.cdef of LuaJIT, cffi and others
+    generate-api.py probe HEADERS          C source with an empty body for each function: its debug information is
+                                           the public ABI and nothing else
+    generate-api.py symbols HEADERS        names of the functions and values of the constants, sorted
 
 HEADERS is the folder include/kdst, SCHEMAS what the program dump-schemas prints. The result goes to standard output.
 """
@@ -110,11 +113,27 @@ def ffi(headers):
     return '\n'.join(lines) + '\n'
 
 
+def probe(headers):
+    lines = ['#include <kdst/%s>' % path.name for path in headers]
+    for item in (i for items in headers.values() for i in items if i.kind == 'function'):
+        body = ' '.join('(void)%s;' % p.name for p in item.parameters)
+        lines.append('%s { %s%s }' % (declaration(item)[:-1], body, '' if item.returns == 'void' else ' return 0;'))
+    return '\n'.join(lines) + '\n'
+
+
+def symbols(headers):
+    items = [i for group in headers.values() for i in group]
+    constants = [(name, value) for i in items for name, value, _ in i.constants]
+    return ('# The public ABI: functions and constants; renewed by tools/renew-abi.sh.\n' +
+            ''.join('%s\n' % name for name in sorted(i.name for i in items if i.kind == 'function')) +
+            ''.join('%s = %d\n' % constant for constant in sorted(constants)))
+
+
 def main(arguments):
     if len(arguments) == 3 and arguments[0] == 'json':
         sys.stdout.write(api(read_headers(arguments[1]), json.loads(Path(arguments[2]).read_text())))
-    elif len(arguments) == 2 and arguments[0] == 'ffi':
-        sys.stdout.write(ffi(read_headers(arguments[1])))
+    elif len(arguments) == 2 and arguments[0] in ('ffi', 'probe', 'symbols'):
+        sys.stdout.write({'ffi': ffi, 'probe': probe, 'symbols': symbols}[arguments[0]](read_headers(arguments[1])))
     else:
         sys.exit(__doc__)
 

@@ -3,7 +3,7 @@
 
     check_library.py ROOT SHARED STATIC      check_library.py --self-test CC      (CC is ;-separated words)
 
-Exports = functions of the headers = abi/symbols.txt. Imports: nothing that ends the process, prints, reads the
+Exports = functions of the headers = abi/symbols.txt, which also holds the values of the constants. Imports: nothing that ends the process, prints, reads the
 environment or changes process-wide state. Objects: no writable variable, thread-local ones included.
 """
 import re
@@ -20,7 +20,7 @@ FORBIDDEN = set('''
     printf vprintf fprintf vfprintf puts putchar putc fputs perror __printf_chk __vprintf_chk __fprintf_chk
     __vfprintf_chk stdout stderr stdin getenv secure_getenv setenv unsetenv putenv environ
     rand srand rand_r random srandom drand48 srand48 strtok strerror localtime gmtime asctime ctime tmpnam
-    setlocale signal sigaction sigprocmask pthread_sigmask alarm setitimer dlopen chdir umask
+    setlocale signal sigaction sigprocmask alarm setitimer dlopen chdir umask
     omp_set_num_threads bli_thread_set_num_threads'''.split())
 CONSTANT = re.compile(r'\.(rodata|data\.rel\.ro|text|eh_frame|note|debug|comment|init_array|fini_array)')
 TOOLCHAIN = re.compile(r'^(__gcov|__odr_asan|__asan|__ubsan|__llvm|\.L|_GLOBAL_)')
@@ -44,8 +44,9 @@ def compare_sets(what, these, those):
             ['%s has %s besides' % (what, name) for name in sorted(those - these)])
 
 
-def check_exports(shared, declared, listed):
-    return compare_sets('the export table', declared, exports(shared)) + compare_sets('abi/symbols.txt', declared, listed)
+def check_exports(shared, declared, constants, listed):
+    return (compare_sets('the export table', declared, exports(shared)) +
+            compare_sets('abi/symbols.txt', declared | constants, listed))
 
 
 def check_imports(shared):
@@ -74,9 +75,11 @@ def read_list(path):
 
 def check(root, shared, static):
     headers = read_headers(root / 'include' / 'kdst')
-    declared = {i.name for items in headers.values() for i in items if i.kind == 'function'}
-    return (check_exports(shared, declared, read_list(root / 'abi' / 'symbols.txt')) + check_imports(shared) +
-            check_state(static))
+    items = [i for group in headers.values() for i in group]
+    declared = {i.name for i in items if i.kind == 'function'}
+    constants = {'%s = %d' % (name, value) for i in items for name, value, _ in i.constants}
+    return (check_exports(shared, declared, constants, read_list(root / 'abi' / 'symbols.txt')) +
+            check_imports(shared) + check_state(static))
 
 
 BASE = ('#include <stdio.h>\n#include <stdlib.h>\nint kdst_a(int x);\nextern const char *const names[2];\n'
@@ -103,15 +106,16 @@ def self_test(cc):
             source.write_text(BASE + code + '\n')
             subprocess.run([*cc, '-std=gnu11', '-fPIC', '-c', source, '-o', static], check=True)
             subprocess.run([*cc, '-shared', static, '-o', shared], check=True)
-            found = check_exports(shared, {'kdst_a'}, {'kdst_a'}) + check_imports(shared) + check_state(static)
+            found = check_exports(shared, {'kdst_a'}, {'A = 1'}, {'kdst_a', 'A = 1'}) + check_imports(shared) + check_state(static)
             # The plants' own function is exported as well, which is beside the point here.
             found = [f for f in found if f != 'the export table has f besides']
             if bool(found) != bool(wanted) or not any(wanted in f for f in found or ['']):
                 failures += 1
                 print('wanted %r, found %s' % (wanted, found))
-    if 'the export table lacks kdst_b' not in compare_sets('the export table', {'kdst_b'}, {'kdst_a'}):
-        failures += 1
-        print('a missing export is not reported')
+    for these, those in (({'kdst_b', 'A = 1'}, {'A = 1'}), ({'A = 1'}, {'A = 2'}), (set(), {'kdst_b'})):
+        if not compare_sets('the list', these, those):
+            failures += 1
+            print('the difference of %s and %s is not reported' % (these, those))
     print('%d plants, %d failures' % (len(PLANTS), failures))
     return failures
 
