@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Storage of tensors: reference-counted memory, the context's own or somebody else's. */
+#ifndef KDST_TENSOR_STORAGE_H
+#define KDST_TENSOR_STORAGE_H
+
+#include "tensor/tensor.h"
+
+/* New memory of `bytes` (0 is fine); NULL when there is none. */
+kdst__storage *kdst__storage_create(kdst__memory *memory, size_t bytes, bool zero);
+/* Memory of the caller's; destroy(user_data) runs with the last reference. NULL when memory runs out: then destroy has not run. */
+kdst__storage *kdst__storage_wrap(kdst__memory *memory, void *data, void *user_data, kdst_destroy_fn destroy);
+void kdst__storage_retain(kdst__storage *storage);
+void kdst__storage_release(kdst__storage *storage); /* nullable */
+
+/* New tensor handle on a storage it retains; row-major strides unless `stride` is given. */
+kdst_status kdst__tensor_on(
+    kdst_context *ctx, const char *function, kdst__storage *storage, kdst_dtype dtype, int64_t rank, const int64_t *shape,
+    const int64_t *stride, int64_t offset, kdst_tensor **out);
+/* Checks type, rank and sizes; the bytes of all elements. */
+kdst_status kdst__tensor_check(
+    kdst_context *ctx, const char *function, kdst_dtype dtype, int64_t rank, const int64_t *shape, size_t *out_bytes);
+
+#endif

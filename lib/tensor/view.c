@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Views on a storage, and contiguous copies of them. */
+#include "tensor/storage.h"
+
+kdst_status kdst__tensor_view(
+    const char *function, kdst_tensor *t, int64_t rank, const int64_t *shape, const int64_t *stride, int64_t offset,
+    kdst_tensor **out)
+{
+    return kdst__tensor_on(t->base.ctx, function, t->storage, t->dtype, rank, shape, stride, offset, out);
+}
+
+kdst_status kdst__tensor_to_contiguous(const char *function, kdst_tensor *t, kdst_tensor **out)
+{
+    *out = NULL;
+    if (kdst__tensor_contiguous(t)) {
+        kdst__handle_retain(*out = t);
+        return KDST_STATUS_OK;
+    }
+    kdst_tensor *copy = NULL;
+    kdst_status status = kdst__tensor_new_like(function, t, false, &copy);
+    if (!status) status = kdst__tensor_assign(function, copy, t);
+    if (status) kdst__handle_release(copy);
+    else *out = copy;
+    return status;
+}
