@@ -16,5 +16,4 @@ build=${KDST_BUILD_DIR:-build}
 [ -f "$build/build.ninja" ] || meson setup "$build" --buildtype=release -Dtests=disabled
 ninja -C "$build" examples/distill
 
-"$build/examples/distill" --preset quick --data /usr/share/datasets/fashion-mnist --output results/quickstart "$@"
-echo "Report: $(pwd)/results/quickstart/report.html"
+exec "$build/examples/distill" --preset quick --data /usr/share/datasets/fashion-mnist --out results/quickstart "$@"
