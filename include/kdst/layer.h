@@ -189,7 +189,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_add(kdst_layer *container, const 
  *
  *  @param      layer  the layer
  *  @param      x      input, of the parameters' type
- *  @param[out] out    new; released with kdst_tensor_release
+ *  @param[out] out    new reference, to x itself where the layer is the identity; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, another context), SHAPE, DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
