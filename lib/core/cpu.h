@@ -3,6 +3,7 @@
 #ifndef KDST_CORE_CPU_H
 #define KDST_CORE_CPU_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef enum kdst__level {
