@@ -45,7 +45,7 @@ static inline vec vselect(ivec mask, vec a, vec b)
 {
     return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
 }
-/* NaN in x wins. */
+/* A NaN may win or get lost: what follows must look at the elements again. */
 static inline vec vmax(vec x, vec best)
 {
     return vselect((ivec)(x <= best), best, x);

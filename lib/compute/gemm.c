@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dense products: blocks, pieces and memory around the micro-kernel (Goto and van de Geijn 2008).
+ *
+ * A is packed whole (in slices of k when it is large) and shared. A piece owns a block of columns of C, sometimes a part of
+ * its rows: for each block of k it packs its columns of B into scratch of its worker, small enough for the second cache,
+ * and runs the tiles. Pieces meet nowhere, so nothing waits between blocks. Sizes follow from the shape alone.
+ */
+#include "compute/state.h"
+
+#include <string.h>
+
+#define SLICE_BYTES ((int64_t)32 << 20) /* packed A at once */
+#define BLOCK_BYTES ((int64_t)256 << 10) /* packed B of a piece and block of k */
+#define PIECES 24
+#define PIECE_WORK ((int64_t)400000) /* multiplications worth a piece */
+
+void kdst__product_settle(kdst__compute *cp, const kdst__product *product, kdst__product_run_t *out)
+{
+    const kdst__gemm_plan *plan = &cp->plans[product->dtype - 1];
+    int32_t contiguous = product->js == 1, swapped = plan->rows ? !contiguous && product->rs == 1 : contiguous;
+    *out = (kdst__product_run_t){.cp = cp, .plan = plan, .p = *product, .swapped = swapped};
+    out->direct = (swapped ? !plan->rows : plan->rows) ? contiguous : product->rs == 1;
+    out->wa = swapped ? plan->nr : plan->mr;
+    out->wb = swapped ? plan->mr : plan->nr;
+    out->pa = swapped ? plan->pack_nr : plan->pack_mr;
+    out->pb = swapped ? plan->pack_mr : plan->pack_nr;
+    out->size = kdst__size_of(product->dtype);
+    int64_t blocks = kdst__divide_up(product->k, plan->kc);
+    out->depth = blocks > 0 ? kdst__divide_up(kdst__divide_up(product->k, blocks), 4) * 4 : 0;
+}
+
+/* What the pieces of the grid share. */
+typedef struct grid {
+    const kdst__product_run_t *r;
+    int64_t p0, p1;                   /* slice of k */
+    int64_t panels;                   /* of A */
+    int64_t row_parts, column_parts;  /* pieces */
+    int64_t column_panels;            /* of B */
+    char *a, *scratch;
+    size_t scratch_bytes; /* of one worker */
+} grid;
+
+/* Packed A of a slice: for each block of k all panels, `depth` apart. */
+static void pack_piece(void *arg, int64_t piece, int32_t worker)
+{
+    grid *g = arg;
+    const kdst__product_run_t *r = g->r;
+    int64_t begin, end;
+    (void)worker;
+    kdst__piece_range(g->panels, kdst__pieces(g->panels, 2), piece, &begin, &end);
+    for (int64_t p = g->p0; p < g->p1; p += r->depth) {
+        int64_t k = kdst__least(r->depth, g->p1 - p);
+        void *to = kdst__at(r->p.dtype, g->a, (p - g->p0) * g->panels * r->pa + begin * r->pa * k);
+        kdst__product_pack(r, &r->p.a, r->wa, r->pa, begin * r->wa, kdst__least(end * r->wa, r->p.m), p, k, to);
+    }
+}
+
+static void tile_piece(void *arg, int64_t piece, int32_t worker)
+{
+    grid *g = arg;
+    const kdst__product_run_t *r = g->r;
+    int64_t i0, i1, j0, j1;
+    void *b = g->scratch + (size_t)worker * g->scratch_bytes;
+    kdst__piece_range(g->panels, g->row_parts, piece % g->row_parts, &i0, &i1);
+    kdst__piece_range(g->column_panels, g->column_parts, piece / g->row_parts, &j0, &j1);
+    int64_t rows = kdst__least(i1 * r->wa, r->p.m), columns = kdst__least(j1 * r->wb, r->p.n);
+    for (int64_t p = g->p0; p < g->p1; p += r->depth) {
+        int64_t k = kdst__least(r->depth, g->p1 - p);
+        const void *a = kdst__at(r->p.dtype, g->a, (p - g->p0) * g->panels * r->pa + i0 * r->pa * k);
+        kdst__product_pack(r, &r->p.b, r->wb, r->pb, j0 * r->wb, columns, p, k, b);
+        kdst__product_tiles(r, k, a, b, i0 * r->wa, rows, j0 * r->wb, columns, r->p.accumulate || p > 0);
+    }
+}
+
+/* Column blocks that fit the cache; then finer while pieces are few and long. */
+static void cut(grid *g)
+{
+    const kdst__product_run_t *r = g->r;
+    int64_t fitting = BLOCK_BYTES / (r->depth * r->pb * (int64_t)r->size);
+    g->column_parts = kdst__divide_up(g->column_panels, fitting > 0 ? fitting : 1);
+    g->row_parts = 1;
+    int64_t work = r->p.m * r->p.k * r->p.n;
+    for (;;) {
+        int64_t pieces = g->column_parts * g->row_parts;
+        if (pieces >= PIECES || work / pieces < 2 * PIECE_WORK) return;
+        int64_t rows = g->panels / g->row_parts * r->wa, columns = g->column_panels / g->column_parts * r->wb;
+        if (2 * columns >= rows && 2 * g->column_parts <= g->column_panels)
+            g->column_parts *= 2;
+        else if (2 * g->row_parts <= g->panels)
+            g->row_parts *= 2;
+        else if (2 * g->column_parts <= g->column_panels)
+            g->column_parts *= 2;
+        else
+            return;
+    }
+}
+
+static kdst_status run_grid(kdst__compute *cp, const kdst__product_run_t *r)
+{
+    grid g = {.r = r, .panels = kdst__divide_up(r->p.m, r->wa), .column_panels = kdst__divide_up(r->p.n, r->wb)};
+    cut(&g);
+    int64_t blocks = SLICE_BYTES / (g.panels * r->pa * r->depth * (int64_t)r->size);
+    int64_t slice = (blocks > 0 ? blocks : 1) * r->depth;
+    size_t a_bytes = (size_t)(g.panels * r->pa * kdst__least(slice, r->p.k)) * r->size + KDST__PANEL_SLACK;
+    size_t longest = (size_t)kdst__divide_up(g.column_panels, g.column_parts);
+    g.scratch_bytes = (longest * (size_t)(r->pb * r->depth) * r->size + KDST__PANEL_SLACK + 63) / 64 * 64;
+    size_t scratch_bytes = g.scratch_bytes * (size_t)cp->threads;
+    g.a = kdst__alloc(cp->memory, a_bytes);
+    g.scratch = kdst__alloc(cp->memory, scratch_bytes);
+    kdst_status status = g.a && g.scratch ? KDST_STATUS_OK : KDST_STATUS_OUT_OF_MEMORY;
+    for (int64_t p = 0; p < r->p.k && status == KDST_STATUS_OK; p += slice) {
+        g.p0 = p;
+        g.p1 = kdst__least(p + slice, r->p.k);
+        int64_t pieces = g.column_parts * g.row_parts;
+        if (pieces == 1) {
+            for (int64_t i = 0; i < kdst__pieces(g.panels, 2); i++)
+                pack_piece(&g, i, 0);
+            tile_piece(&g, 0, 0);
+        } else {
+            kdst__pool_run(cp->pool, kdst__pieces(g.panels, 2), pack_piece, &g);
+            kdst__pool_run(cp->pool, pieces, tile_piece, &g);
+        }
+    }
+    kdst__free(cp->memory, g.scratch, scratch_bytes);
+    kdst__free(cp->memory, g.a, a_bytes);
+    return status;
+}
+
+static void clear(kdst__compute *cp, const kdst__product *p)
+{
+    for (int64_t i = 0; i < p->m; i++)
+        for (int64_t column = 0; column < p->n; column += p->j) {
+            int64_t row = column / p->j, at = i * p->rs + row / p->i * p->gs + row % p->i * p->is;
+            KDST__CALL(cp, p->dtype, copy, p->j, 0.0, kdst__at(p->dtype, p->c, at), 0, 0, kdst__at(p->dtype, p->c, at),
+                p->js);
+        }
+}
+
+kdst_status kdst__product_run(kdst__compute *cp, const kdst__product *product)
+{
+    kdst__product_run_t r;
+    if (product->m == 0 || product->n == 0) return KDST_STATUS_OK;
+    if (product->k == 0) {
+        if (!product->accumulate) clear(cp, product);
+        return KDST_STATUS_OK;
+    }
+    kdst__product_settle(cp, product, &r);
+    return kdst__product_wants_split(&r) ? kdst__product_split(&r) : run_grid(cp, &r);
+}
+
+/* The smaller side becomes A, which is shared. */
+kdst_status kdst__gemm(
+    kdst__compute *cp, int32_t dtype, int64_t m, int64_t n, int64_t k, const void *a, int64_t rs_a, int64_t cs_a,
+    const void *b, int64_t rs_b, int64_t cs_b, int32_t accumulate, void *c, int64_t rs_c, int64_t cs_c)
+{
+    if (m > n) return kdst__gemm(cp, dtype, n, m, k, b, cs_b, rs_b, a, cs_a, rs_a, accumulate, c, cs_c, rs_c);
+    kdst__product product = {
+        .dtype = dtype, .accumulate = accumulate, .m = m, .n = n, .k = k,
+        .a = {.kind = KDST__STRIDED, .data = a, .si = rs_a, .sp = cs_a},
+        .b = {.kind = KDST__STRIDED, .data = b, .si = cs_b, .sp = rs_b},
+        .c = c, .rs = rs_c, .i = 1, .j = n, .js = cs_c,
+    };
+    if (m > 0 && m <= 3 && k > 0 && kdst__gemv(cp, &product)) return KDST_STATUS_OK;
+    return kdst__product_run(cp, &product);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Updates of one tensor: elements are independent, parts of the range are pieces. */
+#include "compute/state.h"
+
+#include <math.h>
+
+#define GRAIN 16384
+
+typedef struct job {
+    kdst__compute *cp;
+    int32_t dtype, nesterov, first;
+    int64_t n, pieces;
+    double rate, a, b, weight_decay, eps, root; /* SGD: momentum, dampening; Adam: beta1, beta2 */
+    const void *g;
+    void *m, *v, *w;
+} job;
+
+static void sgd_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    int64_t begin, end;
+    (void)worker;
+    kdst__piece_range(j->n, j->pieces, piece, &begin, &end);
+    KDST__CALL(j->cp, j->dtype, sgd, end - begin, j->rate, j->a, j->b, j->weight_decay, j->nesterov, j->first,
+               kdst__at(j->dtype, j->g, begin), kdst__at(j->dtype, j->v, begin), kdst__at(j->dtype, j->w, begin));
+}
+
+static void adam_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    int64_t begin, end;
+    (void)worker;
+    kdst__piece_range(j->n, j->pieces, piece, &begin, &end);
+    KDST__CALL(j->cp, j->dtype, adam, end - begin, j->rate, j->a, j->b, j->eps, j->weight_decay, j->root,
+               kdst__at(j->dtype, j->g, begin), kdst__at(j->dtype, j->m, begin), kdst__at(j->dtype, j->v, begin),
+               kdst__at(j->dtype, j->w, begin));
+}
+
+void kdst__sgd(
+    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double momentum, double dampening, double weight_decay,
+    int32_t nesterov, int32_t first, const void *g, void *v, void *w)
+{
+    job j = {.cp = cp, .dtype = dtype, .nesterov = nesterov, .first = first, .n = n, .pieces = kdst__pieces(n, GRAIN), .rate = rate,
+             .a = momentum, .b = dampening, .weight_decay = weight_decay, .g = g, .v = v, .w = w};
+    kdst__pool_run(cp->pool, j.pieces, sgd_piece, &j);
+}
+
+void kdst__adam(
+    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double beta1, double beta2, double eps, double weight_decay,
+    int64_t step, const void *g, void *m, void *v, void *w)
+{
+    job j = {.cp = cp, .dtype = dtype, .n = n, .pieces = kdst__pieces(n, GRAIN), .rate = rate / (1 - pow(beta1, (double)step)),
+             .a = beta1, .b = beta2, .eps = eps, .weight_decay = weight_decay, .root = sqrt(1 - pow(beta2, (double)step)),
+             .g = g, .m = m, .v = v, .w = w};
+    kdst__pool_run(cp->pool, j.pieces, adam_piece, &j);
+}
