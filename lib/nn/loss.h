@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Losses from the inside: every loss so far is one setting of the fused pass in compute/distill.h. */
+#ifndef KDST_NN_LOSS_H
+#define KDST_NN_LOSS_H
+
+#include "autograd/op.h"
+#include "compute/distill.h"
+#include "core/options.h"
+
+#include <kdst/loss.h>
+
+typedef struct kdst__loss_config kdst__loss_config;
+
+/* Settings of a loss; the weights of a batch follow from them. */
+struct kdst__loss_config {
+    const char *name;
+    double alpha;       /* weight of the soft part; 0 leaves the hard one alone */
+    double temperature; /* of the target */
+    double student_temperature;
+    double factor;      /* multiplier and T^2 */
+    double epsilon;     /* label smoothing */
+    int32_t others;     /* smoothing over the other classes: eps / (K - 1) */
+    int32_t element_mean;
+    int32_t soft;       /* KDST__SOFT_… */
+    double correct_prob;
+    int32_t logprob;    /* virtual teacher: logits are log p^d, else p^d */
+};
+
+struct kdst_loss {
+    kdst__handle base;
+    kdst__loss_config config;
+};
+
+kdst_status kdst__loss_new(kdst_context *ctx, const kdst__loss_config *config, kdst_loss **out);
+
+/* Logits of the virtual teacher p^d: on the label and elsewhere. */
+void kdst__virtual_logits(double correct_prob, int32_t logprob, int64_t classes, double *label, double *other);
+
+#endif
