@@ -5,15 +5,23 @@
 
 #include <kdst/autograd.h>
 #include <kdst/context.h>
+#include <kdst/dataset.h>
+#include <kdst/distillation.h>
 #include <kdst/init.h>
 #include <kdst/layer.h>
+#include <kdst/loader.h>
+#include <kdst/loss.h>
+#include <kdst/metrics.h>
 #include <kdst/model.h>
+#include <kdst/npy.h>
 #include <kdst/ops.h>
 #include <kdst/optimizer.h>
 #include <kdst/options.h>
 #include <kdst/schedule.h>
+#include <kdst/state.h>
 #include <kdst/status.h>
 #include <kdst/tensor.h>
+#include <kdst/trainer.h>
 #include <kdst/version.h>
 
 #endif

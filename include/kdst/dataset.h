@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Data sets: images [N, C, H, W] with labels [N], read whole from files or made from tensors.
+ *
+ * Every file may be gzip-compressed, which is recognised by its content. Files are checked against their own headers: one that is
+ * too short or too long is refused.
+ */
+#ifndef KDST_DATASET_H
+#define KDST_DATASET_H
+
+#include <kdst/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Images and labels; never changes after it was made. */
+typedef struct kdst_dataset kdst_dataset;
+
+/** Makes a data set from tensors.
+ *
+ *  @param      ctx      the context; retained by the data set
+ *  @param      images   [N, C, H, W], N >= 1, uint8 (0 to 255 stands for 0 to 1), float32 or float64; retained: do not write to it any more
+ *  @param      labels   int32 [N], each in [0, classes); retained: do not write to it any more
+ *  @param      classes  K >= 1; 0: the largest label + 1
+ *  @param[out] out      new; released with kdst_dataset_release
+ *  @status INVALID_ARGUMENT (NULL, another context, label out of range, pixel not finite, classes), SHAPE (also: no sample), DTYPE,
+ *          OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_create(
+    kdst_context *ctx, kdst_tensor *images, kdst_tensor *labels, int64_t classes, kdst_dataset **out);
+
+/** Reads a pair of IDX files (MNIST, Fashion-MNIST, EMNIST).
+ *
+ *  @param      ctx      the context; retained by the data set
+ *  @param      images   path, UTF-8; unsigned bytes [N, H, W] or [N, C, H, W]
+ *  @param      labels   path, UTF-8; unsigned bytes [N]
+ *  @param      options  nullable; schema "dataset.idx": classes [0,65536] = 0 (the largest label + 1)
+ *  @param[out] out      new; images uint8; released with kdst_dataset_release
+ *  @status INVALID_ARGUMENT (NULL, option, label out of range), NOT_FOUND, IO, FORMAT (no IDX file, truncated, oversized, corrupt, the
+ *          files disagree), UNSUPPORTED (other element types; gzip in a build without zlib), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_idx(
+    kdst_context *ctx, const char *images, const char *labels, const kdst_options *options, kdst_dataset **out);
+
+/** Reads CIFAR-10 or CIFAR-100 batches in the binary version, one after another.
+ *
+ *  @param      ctx      the context; retained by the data set
+ *  @param      paths    [count] UTF-8 paths, such as data_batch_1.bin …; records of 3073 (CIFAR-10) or 3074 bytes (CIFAR-100)
+ *  @param      count    number of files, at least 1
+ *  @param      options  nullable; schema "dataset.cifar": kind "cifar10" | "cifar100" | "cifar100_coarse" (the 20 superclasses)
+ *  @param[out] out      new; images uint8 [N, 3, 32, 32]; released with kdst_dataset_release
+ *  @status INVALID_ARGUMENT (NULL, count, option), NOT_FOUND, IO, FORMAT (empty, truncated within a record, label out of range),
+ *          UNSUPPORTED (gzip in a build without zlib), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_cifar(
+    kdst_context *ctx, const char *const *paths, int64_t count, const kdst_options *options, kdst_dataset **out);
+
+/** Reads a pair of npy files.
+ *
+ *  uint8 images stay uint8; every other type becomes float32 and is taken as it is, unscaled.
+ *
+ *  @param      ctx      the context; retained by the data set
+ *  @param      images   path, UTF-8; [N, H, W], or [N, C, H, W] ("nchw") or [N, H, W, C] ("nhwc")
+ *  @param      labels   path, UTF-8; any integer type, [N]
+ *  @param      options  nullable; schema "dataset.npy": layout "nchw" | "nhwc", classes [0,1000000] = 0 (the largest label + 1)
+ *  @param[out] out      new; released with kdst_dataset_release
+ *  @status INVALID_ARGUMENT (NULL, option, label out of range, pixel not finite), NOT_FOUND, IO, FORMAT (as kdst_npy_load), SHAPE, DTYPE
+ *          (labels not integers), UNSUPPORTED, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_npy(
+    kdst_context *ctx, const char *images, const char *labels, const kdst_options *options, kdst_dataset **out);
+
+/** Splits into two data sets without a common sample, as class-balanced as the counts allow.
+ *
+ *  The first gets floor or ceil of count * n_k / N samples of a class with n_k; which ones is a pure function of seed and the labels.
+ *  Both keep the order of the original.
+ *
+ *  @param      dataset     the original
+ *  @param      count       samples of the first, 1 to N - 1
+ *  @param      seed        chooses the samples
+ *  @param[out] out_first   new; released with kdst_dataset_release
+ *  @param[out] out_second  new; the others; released with kdst_dataset_release
+ *  @status INVALID_ARGUMENT (NULL, count), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_create_split(
+    kdst_dataset *dataset, int64_t count, uint64_t seed, kdst_dataset **out_first, kdst_dataset **out_second);
+
+/** Adds a reference.
+ *
+ *  @param dataset  nullable
+ *  @thread any   @since 0.1 */
+KDST_API void kdst_dataset_retain(kdst_dataset *dataset);
+
+/** Drops a reference; the last one frees.
+ *
+ *  @param dataset  nullable
+ *  @thread any   @since 0.1 */
+KDST_API void kdst_dataset_release(kdst_dataset *dataset);
+
+/** Number of samples.
+ *
+ *  @param dataset  nullable
+ *  @return         N; 0 for NULL
+ *  @thread any   @since 0.1 */
+KDST_API int64_t kdst_dataset_get_count(const kdst_dataset *dataset);
+
+/** Number of classes.
+ *
+ *  @param dataset  nullable
+ *  @return         K; 0 for NULL
+ *  @thread any   @since 0.1 */
+KDST_API int64_t kdst_dataset_get_classes(const kdst_dataset *dataset);
+
+/** Shape of one image.
+ *
+ *  @param      dataset  the data set
+ *  @param[out] out      [3]: channels, height, width
+ *  @status INVALID_ARGUMENT (NULL)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_shape(kdst_dataset *dataset, int64_t *out);
+
+/** All images.
+ *
+ *  @param      dataset  the data set
+ *  @param[out] out      borrowed while the data set lives; [N, C, H, W], not to be written to
+ *  @status INVALID_ARGUMENT (NULL)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_images(kdst_dataset *dataset, kdst_tensor **out);
+
+/** All labels.
+ *
+ *  @param      dataset  the data set
+ *  @param[out] out      borrowed while the data set lives; int32 [N], not to be written to
+ *  @status INVALID_ARGUMENT (NULL)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_labels(kdst_dataset *dataset, kdst_tensor **out);
+
+/** Mean and standard deviation (of the population) of each channel over all pixels, uint8 scaled to [0, 1].
+ *
+ *  @param      dataset        the data set
+ *  @param[out] out_mean       [channels]
+ *  @param[out] out_deviation  [channels]
+ *  @param      channels       must be the data set's
+ *  @status INVALID_ARGUMENT (NULL), SHAPE (channels)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_statistics(
+    kdst_dataset *dataset, double *out_mean, double *out_deviation, int64_t channels);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
