@@ -135,8 +135,8 @@ kdst_status kdst_layer_get_state(
     if (layer == NULL)
         return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(layer->base.ctx);
-    const kdst__layer_entry *entries;
-    int64_t count;
+    const kdst__layer_entry *entries = NULL;
+    int64_t count = 0;
     kdst_status status = kdst__layer_get_entries("layer_get_state", layer, &entries, &count);
     if (status != KDST_STATUS_OK)
         return status;
@@ -189,8 +189,8 @@ kdst_status kdst_layer_find(kdst_layer *layer, const char *name, kdst_tensor **o
     kdst__enter(ctx);
     if (name == NULL || out == NULL)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_find: %s is NULL", name == NULL ? "name" : "out");
-    const kdst__layer_entry *entries;
-    int64_t count;
+    const kdst__layer_entry *entries = NULL;
+    int64_t count = 0;
     kdst_status status = kdst__layer_get_entries("layer_find", layer, &entries, &count);
     if (status != KDST_STATUS_OK)
         return status;
@@ -232,8 +232,8 @@ kdst_status kdst_layer_copy_state(kdst_layer *destination, kdst_layer *source)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_copy_state: source is NULL");
     if (source->base.ctx != ctx)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_copy_state: source belongs to another context");
-    const kdst__layer_entry *to, *from;
-    int64_t to_count, from_count;
+    const kdst__layer_entry *to = NULL, *from = NULL;
+    int64_t to_count = 0, from_count = 0;
     kdst_status status = kdst__layer_get_entries("layer_copy_state", destination, &to, &to_count);
     if (status == KDST_STATUS_OK)
         status = kdst__layer_get_entries("layer_copy_state", source, &from, &from_count);

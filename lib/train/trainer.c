@@ -274,7 +274,7 @@ static kdst_status step(kdst_trainer *t, kdst_event *event)
 {
     kdst__run_position *at = &t->at;
     kdst_tensor *x = NULL, *y = NULL;
-    double loss, rate;
+    double loss = 0, rate = 0;
     int64_t hits = 0, batches = kdst_loader_get_batches(t->loader);
     /* the last batch of an epoch was learnt but its validation failed or was cancelled: only that is left */
     if (at->batch < batches) {

@@ -264,7 +264,7 @@ static kdst_status step_save_load(kdst_context *ctx, void *arg)
     return status;
 }
 
-START_TEST(each_allocation)
+START_TEST(each_allocation_of_a_checkpoint)
 {
     kdst_options *o = NULL;
     char path[128];
@@ -289,7 +289,7 @@ int main(void)
     tcase_add_test(failing, broken_files_change_nothing);
     tcase_add_test(failing, other_runs_are_refused);
     tcase_add_test(failing, save_keeps_the_old_file);
-    tcase_add_test(failing, each_allocation);
+    tcase_add_test(failing, each_allocation_of_a_checkpoint);
     suite_add_tcase(suite, resuming);
     suite_add_tcase(suite, failing);
     return run_suite(suite);

@@ -47,7 +47,10 @@ START_TEST(stepping_is_running)
             epochs += event == KDST_EVENT_EPOCH;
             steps += event != KDST_EVENT_FINISHED;
         }
-        if (stepped) ck_assert_int_eq(epochs, 3), ck_assert_int_eq(steps, 12);
+        if (stepped) {
+            ck_assert_int_eq(epochs, 3);
+            ck_assert_int_eq(steps, 12);
+        }
         bits[stepped] = fingerprint(&s);
         free_setup(&s);
         kdst_context_release(ctx);
@@ -213,7 +216,7 @@ static kdst_status create_and_step(kdst_context *ctx, void *arg)
     return status;
 }
 
-START_TEST(each_allocation)
+START_TEST(each_allocation_of_a_step)
 {
     kdst_options *o = NULL;
     ck_assert_int_eq(kdst_options_create(&o), 0);
@@ -236,7 +239,7 @@ int main(void)
     tcase_add_test(stopping, cancel_stops);
     tcase_add_test(stopping, non_finite_stops);
     tcase_add_test(failing, bad_arguments);
-    tcase_add_test(failing, each_allocation);
+    tcase_add_test(failing, each_allocation_of_a_step);
     suite_add_tcase(suite, training);
     suite_add_tcase(suite, stopping);
     suite_add_tcase(suite, failing);
