@@ -68,12 +68,12 @@ KDST_API KDST_NODISCARD kdst_status kdst_loss_run(
  *  @param      teacher    [B, K] of the same type, finite; nullable when the loss needs none, and ignored then
  *  @param      labels     int32 [B], each in [0, K)
  *  @param[out] out_value  nullable; the value, computed in double
- *  @param      grad       nullable; [B, K] of the same type, overwritten with d value / d student
+ *  @param[out] out_grad   nullable; [B, K] of the same type, overwritten with d value / d student
  *  @status INVALID_ARGUMENT (NULL, another context, label out of range, logit not finite, K = 1 where the loss is undefined),
- *          SHAPE (also: empty batch), DTYPE, OUT_OF_MEMORY; after a failure grad is as it was
+ *          SHAPE (also: empty batch), DTYPE, OUT_OF_MEMORY; after a failure out_grad is as it was
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_loss_compute(
-    kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, double *out_value, kdst_tensor *grad);
+    kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, double *out_value, kdst_tensor *out_grad);
 
 #ifdef __cplusplus
 }

@@ -197,7 +197,7 @@ static kdst_status check_grad(kdst_loss *loss, const kdst_tensor *student, const
 }
 
 kdst_status kdst_loss_compute(
-    kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, double *out_value, kdst_tensor *grad)
+    kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, double *out_value, kdst_tensor *out_grad)
 {
     kdst_tensor *s = NULL, *t = NULL, *y = NULL, *g = NULL;
     double value;
@@ -206,21 +206,21 @@ kdst_status kdst_loss_compute(
     const char *name = loss->config.name;
     kdst__enter(ctx);
     kdst_status status = check_handles(loss, student, &teacher, labels);
-    if (!status) status = check_grad(loss, student, grad);
+    if (!status) status = check_grad(loss, student, out_grad);
     if (!status) status = kdst__tensor_to_contiguous(name, student, &s);
     if (!status && teacher) status = kdst__tensor_to_contiguous(name, teacher, &t);
     if (!status) status = kdst__tensor_to_contiguous(name, labels, &y);
     if (!status) status = check_values(ctx, name, s, t, kdst__tensor_data(y));
-    if (!status && grad && kdst__tensor_contiguous(grad)) kdst__handle_retain(g = grad);
-    else if (!status && grad) status = kdst__tensor_new_like(name, grad, false, &g);
+    if (!status && out_grad && kdst__tensor_contiguous(out_grad)) kdst__handle_retain(g = out_grad);
+    else if (!status && out_grad) status = kdst__tensor_new_like(name, out_grad, false, &g);
     if (!status) {
         const kdst__distill_params params = params_of(&loss->config, s->shape[0], s->shape[1]);
         status = kdst__distill(kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
                                t ? kdst__tensor_data(t) : NULL, kdst__tensor_data(y), 1, 0, &value, g ? kdst__tensor_data(g) : NULL);
         if (status) kdst__fail_memory(ctx, name);
     }
-    if (!status && grad && g != grad) status = kdst__tensor_assign(name, grad, g);
-    if (!status && grad) kdst__tensor_touch(grad);
+    if (!status && out_grad && g != out_grad) status = kdst__tensor_assign(name, out_grad, g);
+    if (!status && out_grad) kdst__tensor_touch(out_grad);
     if (!status && out_value) *out_value = value;
     kdst__handle_release(g);
     kdst__handle_release(y);
