@@ -17,8 +17,14 @@ typedef struct attrs {
     kdst_operation *operation;
 } attrs;
 
-static void attrs_retain(void *a) { kdst__handle_retain(((attrs *)a)->operation); }
-static void attrs_release(void *a) { kdst__handle_release(((attrs *)a)->operation); }
+static void attrs_retain(void *a)
+{
+    kdst__handle_retain(((attrs *)a)->operation);
+}
+static void attrs_release(void *a)
+{
+    kdst__handle_release(((attrs *)a)->operation);
+}
 
 static kdst_status forward(kdst__call *call)
 {
@@ -32,11 +38,15 @@ static kdst_status forward(kdst__call *call)
         return kdst__fail_callback(call->ctx, status, operation->name);
     }
     if (!out || out->base.ctx != call->ctx || out->node)
-        status = kdst__fail(call->ctx, KDST_STATUS_CALLBACK, "%s: forward returned %s", operation->name,
-                            !out ? "no tensor" : out->node ? "a recorded tensor" : "a tensor of another context");
+        status = kdst__fail(
+            call->ctx, KDST_STATUS_CALLBACK, "%s: forward returned %s", operation->name,
+            !out            ? "no tensor"
+                : out->node ? "a recorded tensor"
+                            : "a tensor of another context");
     for (int32_t i = 0; i < call->count && !status; i++)
         if (out == call->inputs[i])
-            status = kdst__fail(call->ctx, KDST_STATUS_CALLBACK, "%s: forward returned its input %d", operation->name, i);
+            status =
+                kdst__fail(call->ctx, KDST_STATUS_CALLBACK, "%s: forward returned its input %d", operation->name, i);
     if (!status) call->out = out;
     return status;
 }
@@ -44,22 +54,37 @@ static kdst_status forward(kdst__call *call)
 static kdst_status backward(kdst__call *call)
 {
     kdst_operation *operation = ((attrs *)call->attrs)->operation;
-    kdst_status status = operation->backward(
-        operation->user_data, call->inputs, call->count, call->out, call->d_out, call->d_inputs);
+    kdst_status status =
+        operation->backward(operation->user_data, call->inputs, call->count, call->out, call->d_out, call->d_inputs);
     return status ? kdst__fail_callback(call->ctx, status, operation->name) : KDST_STATUS_OK;
 }
 
 const kdst__op kdst__op_custom = {
-    .name = "operation", .min_inputs = 1, .max_inputs = KDST__MAX_INPUTS, .any_dtype = true, .makes_out = true,
-    .attr_bytes = sizeof(attrs), .retain_attrs = attrs_retain, .release_attrs = attrs_release,
-    .forward = forward, .backward = backward, .keep_inputs = (1u << KDST__MAX_INPUTS) - 1, .keep_out = true,
+    .name = "operation",
+    .min_inputs = 1,
+    .max_inputs = KDST__MAX_INPUTS,
+    .any_dtype = true,
+    .makes_out = true,
+    .attr_bytes = sizeof(attrs),
+    .retain_attrs = attrs_retain,
+    .release_attrs = attrs_release,
+    .forward = forward,
+    .backward = backward,
+    .keep_inputs = (1u << KDST__MAX_INPUTS) - 1,
+    .keep_out = true,
     KDST__DOMAIN(-2, 2),
 };
 
 /* The same without backward: nothing is recorded. */
 static const kdst__op forward_only = {
-    .name = "operation", .min_inputs = 1, .max_inputs = KDST__MAX_INPUTS, .any_dtype = true, .makes_out = true,
-    .attr_bytes = sizeof(attrs), .forward = forward, .no_backward = "the caller gave none",
+    .name = "operation",
+    .min_inputs = 1,
+    .max_inputs = KDST__MAX_INPUTS,
+    .any_dtype = true,
+    .makes_out = true,
+    .attr_bytes = sizeof(attrs),
+    .forward = forward,
+    .no_backward = "the caller gave none",
     KDST__DOMAIN(-2, 2),
 };
 
@@ -83,7 +108,11 @@ kdst_status kdst_operation_create(
     if (!ctx) goto fail;
     kdst__enter(ctx);
     if (!name || !forward_fn || !out) {
-        status = kdst__fail(ctx, status, "operation_create: %s is NULL", !name ? "name" : !forward_fn ? "forward" : "out");
+        status = kdst__fail(
+            ctx, status, "operation_create: %s is NULL",
+            !name             ? "name"
+                : !forward_fn ? "forward"
+                              : "out");
         goto fail;
     }
     operation = kdst__handle_create(ctx, &operation_class, sizeof *operation);
@@ -105,23 +134,30 @@ fail:
     return status;
 }
 
-void kdst_operation_retain(kdst_operation *operation) { kdst__handle_retain(operation); }
-void kdst_operation_release(kdst_operation *operation) { kdst__handle_release(operation); }
+void kdst_operation_retain(kdst_operation *operation)
+{
+    kdst__handle_retain(operation);
+}
+void kdst_operation_release(kdst_operation *operation)
+{
+    kdst__handle_release(operation);
+}
 
-kdst_status kdst_operation_run(
-    kdst_operation *operation, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+kdst_status kdst_operation_run(kdst_operation *operation, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
 {
     if (out) *out = NULL;
     if (!operation) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = operation->base.ctx;
     kdst__enter(ctx);
     if (!inputs || count < 1 || count > KDST__MAX_INPUTS)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: count is %lld, allowed is 1 to %d", operation->name,
-                          inputs ? (long long)count : 0LL, KDST__MAX_INPUTS);
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: count is %lld, allowed is 1 to %d", operation->name,
+            inputs ? (long long)count : 0LL, KDST__MAX_INPUTS);
     for (int64_t i = 0; i < count; i++)
         if (!inputs[i] || inputs[i]->base.ctx != ctx)
-            return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %lld %s", operation->name, (long long)i,
-                              inputs[i] ? "belongs to another context" : "is NULL");
+            return kdst__fail(
+                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %lld %s", operation->name, (long long)i,
+                inputs[i] ? "belongs to another context" : "is NULL");
     const attrs a = {operation};
     return kdst__op_run(operation->backward ? &kdst__op_custom : &forward_only, inputs, (int32_t)count, &a, out);
 }

@@ -8,15 +8,16 @@ kdst_status kdst_tensor_set_requires_grad(kdst_tensor *tensor, int32_t required)
     kdst_context *ctx = tensor->base.ctx;
     kdst__enter(ctx);
     if (required != 0 && required != 1)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_requires_grad: required is %d, allowed is 0 or 1",
-                          required);
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_requires_grad: required is %d, allowed is 0 or 1", required);
     if (!kdst__dtype_is_float(tensor->dtype))
-        return kdst__fail(ctx, KDST_STATUS_DTYPE, "tensor_set_requires_grad: tensor is %s, expected float32 or float64",
-                          kdst_dtype_get_name(tensor->dtype));
+        return kdst__fail(
+            ctx, KDST_STATUS_DTYPE, "tensor_set_requires_grad: tensor is %s, expected float32 or float64",
+            kdst_dtype_get_name(tensor->dtype));
     if (tensor->node)
-        return kdst__fail(ctx, KDST_STATUS_STATE,
-                          "tensor_set_requires_grad: the tensor is the result of %s; only leaves can be set",
-                          tensor->node->op->name);
+        return kdst__fail(
+            ctx, KDST_STATUS_STATE, "tensor_set_requires_grad: the tensor is the result of %s; only leaves can be set",
+            tensor->node->op->name);
     tensor->requires_grad = required;
     return KDST_STATUS_OK;
 }

@@ -45,12 +45,17 @@ static double element(const kdst_tensor *t, int64_t i)
 static void set_element(kdst_tensor *t, int64_t i, double value)
 {
     void *data = kdst__tensor_data(t);
-    if (t->dtype == KDST_DTYPE_FLOAT32) ((float *)data)[i] = (float)value;
-    else ((double *)data)[i] = value;
+    if (t->dtype == KDST_DTYPE_FLOAT32)
+        ((float *)data)[i] = (float)value;
+    else
+        ((double *)data)[i] = value;
     kdst__tensor_touch(t);
 }
 
-static double weight(const check *c, int64_t i) { return 2 * kdst__uniform((uint64_t)c->settings.seed, 1, (uint64_t)i) - 1; }
+static double weight(const check *c, int64_t i)
+{
+    return 2 * kdst__uniform((uint64_t)c->settings.seed, 1, (uint64_t)i) - 1;
+}
 
 /* Runs the function from the same random position each time; the result is contiguous. */
 static kdst_status run(check *c, kdst_tensor **out)
@@ -79,7 +84,8 @@ static kdst_status contracted(check *c, double *out)
     kdst__no_grad_pop(c->ctx);
     if (!status) status = kdst__tensor_to_contiguous("gradient_check", y, &plain);
     *out = 0;
-    for (int64_t i = 0; !status && i < kdst__tensor_count(plain); i++) *out += weight(c, i) * element(plain, i);
+    for (int64_t i = 0; !status && i < kdst__tensor_count(plain); i++)
+        *out += weight(c, i) * element(plain, i);
     kdst__handle_release(plain);
     kdst__handle_release(y);
     return status;
@@ -89,11 +95,13 @@ static kdst_status contracted(check *c, double *out)
 static kdst_status analytic(check *c, kdst_tensor **grads)
 {
     kdst_tensor *y = NULL, *r = NULL, *before[KDST__MAX_INPUTS] = {NULL};
-    for (int64_t i = 0; i < c->count; i++) before[i] = c->inputs[i]->grad, c->inputs[i]->grad = NULL;
+    for (int64_t i = 0; i < c->count; i++)
+        before[i] = c->inputs[i]->grad, c->inputs[i]->grad = NULL;
     kdst_status status = run(c, &y);
     if (!status) status = kdst__tensor_new_like("gradient_check", y, true, &r);
     if (!status) {
-        for (int64_t i = 0; i < kdst__tensor_count(r); i++) set_element(r, i, weight(c, i));
+        for (int64_t i = 0; i < kdst__tensor_count(r); i++)
+            set_element(r, i, weight(c, i));
         status = kdst_backward(y, r, NULL);
     }
     for (int64_t i = 0; i < c->count; i++) {
@@ -129,16 +137,19 @@ static kdst_status check_arguments(const check *c)
 {
     bool any = false;
     if (!c->inputs || c->count < 1 || c->count > KDST__MAX_INPUTS)
-        return kdst__fail(c->ctx, KDST_STATUS_INVALID_ARGUMENT, "gradient_check: count is %lld, allowed is 1 to %d",
-                          (long long)c->count, KDST__MAX_INPUTS);
+        return kdst__fail(
+            c->ctx, KDST_STATUS_INVALID_ARGUMENT, "gradient_check: count is %lld, allowed is 1 to %d",
+            (long long)c->count, KDST__MAX_INPUTS);
     for (int64_t i = 0; i < c->count; i++) {
         const kdst_tensor *t = c->inputs[i];
         if (!t || t->base.ctx != c->ctx)
-            return kdst__fail(c->ctx, KDST_STATUS_INVALID_ARGUMENT, "gradient_check: input %lld %s", (long long)i,
-                              t ? "belongs to another context" : "is NULL");
+            return kdst__fail(
+                c->ctx, KDST_STATUS_INVALID_ARGUMENT, "gradient_check: input %lld %s", (long long)i,
+                t ? "belongs to another context" : "is NULL");
         if (t->requires_grad && (t->node || !kdst__tensor_contiguous(t)))
-            return kdst__fail(c->ctx, KDST_STATUS_STATE, "gradient_check: input %lld is %s", (long long)i,
-                              t->node ? "no leaf" : "not contiguous");
+            return kdst__fail(
+                c->ctx, KDST_STATUS_STATE, "gradient_check: input %lld is %s", (long long)i,
+                t->node ? "no leaf" : "not contiguous");
         any |= t->requires_grad;
     }
     if (!any) return kdst__fail(c->ctx, KDST_STATUS_STATE, "gradient_check: no input requires a gradient");
@@ -151,12 +162,15 @@ kdst_status kdst_gradient_check(
 {
     if (out_worst) *out_worst = INFINITY;
     if (!inputs || count < 1 || !inputs[0]) return KDST_STATUS_INVALID_ARGUMENT;
-    check c = {.ctx = inputs[0]->base.ctx, .function = function, .user_data = user_data, .inputs = inputs, .count = count};
+    check c = {
+        .ctx = inputs[0]->base.ctx, .function = function, .user_data = user_data, .inputs = inputs, .count = count};
     kdst_tensor *grads[KDST__MAX_INPUTS] = {NULL};
     kdst__enter(c.ctx);
     if (!function || !out_worst)
-        return kdst__fail(c.ctx, KDST_STATUS_INVALID_ARGUMENT, "gradient_check: %s is NULL", function ? "out_worst" : "function");
-    kdst_status status = kdst__options_parse(c.ctx, "gradient_check", &kdst__schema_gradient_check, options, &c.settings);
+        return kdst__fail(
+            c.ctx, KDST_STATUS_INVALID_ARGUMENT, "gradient_check: %s is NULL", function ? "out_worst" : "function");
+    kdst_status status =
+        kdst__options_parse(c.ctx, "gradient_check", &kdst__schema_gradient_check, options, &c.settings);
     if (!status) status = check_arguments(&c);
     if (!status) status = kdst_context_get_random(c.ctx, &c.seed, &c.stream);
     if (!status) status = analytic(&c, grads);
@@ -164,11 +178,13 @@ kdst_status kdst_gradient_check(
         int64_t n = kdst__tensor_count(inputs[i]), limit = c.settings.elements;
         if (!inputs[i]->requires_grad) continue;
         for (int64_t j = 0; j < n && (!limit || j < limit) && !status; j++) {
-            int64_t at = !limit || n <= limit ? j : (int64_t)kdst__below((uint64_t)c.settings.seed, 2, (uint64_t)j, (uint64_t)n);
+            int64_t at =
+                !limit || n <= limit ? j : (int64_t)kdst__below((uint64_t)c.settings.seed, 2, (uint64_t)j, (uint64_t)n);
             status = compare(&c, inputs[i], grads[i], at);
         }
     }
-    for (int64_t i = 0; i < count && i < KDST__MAX_INPUTS; i++) kdst__handle_release(grads[i]);
+    for (int64_t i = 0; i < count && i < KDST__MAX_INPUTS; i++)
+        kdst__handle_release(grads[i]);
     if (!status) *out_worst = c.worst;
     return status;
 }

@@ -36,7 +36,7 @@ typedef struct kdst__call {
     kdst_tensor *saved[KDST__MAX_SAVED];
     kdst_tensor *d_out;
     kdst_tensor *d_inputs[KDST__MAX_INPUTS];
-    bool recording; /* forward: backward will be possible, so `saved` is wanted */
+    bool recording;   /* forward: backward will be possible, so `saved` is wanted */
     kdst_dtype dtype; /* of the result: shape rule; preset to the type of input 0 */
     int32_t rank;
     int64_t shape[KDST__MAX_RANK];
@@ -72,8 +72,8 @@ struct kdst__op {
 #undef KDST__OP
 
 /* Runs and records. inputs [count] may hold NULL where optional; attrs is copied. Starts with kdst__enter. */
-kdst_status kdst__op_run(
-    const kdst__op *op, kdst_tensor *const *inputs, int32_t count, const void *attrs, kdst_tensor **out);
+kdst_status
+kdst__op_run(const kdst__op *op, kdst_tensor *const *inputs, int32_t count, const void *attrs, kdst_tensor **out);
 
 /* The record of one operation: a handle (class "record") that the result holds. */
 typedef struct kdst__node {

@@ -116,8 +116,10 @@ static void node_connect(kdst__node *node, int32_t i, kdst_tensor *input)
 {
     node->in_rank[i] = input->rank;
     memcpy(node->in_shape[i], input->shape, sizeof input->shape);
-    if (input->node) kdst__handle_retain(node->edge_nodes[i] = input->node);
-    else if (input->requires_grad) kdst__handle_retain(node->edge_leaves[i] = input);
+    if (input->node)
+        kdst__handle_retain(node->edge_nodes[i] = input->node);
+    else if (input->requires_grad)
+        kdst__handle_retain(node->edge_leaves[i] = input);
 }
 
 /* Hangs a record of `call` on its result; `originals` are the inputs as the caller gave them. */
@@ -149,7 +151,8 @@ static kdst_status node_record(kdst__call *call, kdst_tensor *const *originals)
             node->versions[i] = call->inputs[i]->storage->version;
         }
     }
-    for (int32_t i = 0; i < KDST__MAX_SAVED; i++) kdst__handle_retain(node->saved[i] = call->saved[i]);
+    for (int32_t i = 0; i < KDST__MAX_SAVED; i++)
+        kdst__handle_retain(node->saved[i] = call->saved[i]);
     node->dtype = call->out->dtype;
     node->rank = call->out->rank;
     memcpy(node->shape, call->out->shape, sizeof node->shape);
@@ -173,20 +176,24 @@ static kdst_status check_inputs(const kdst__op *op, kdst_context *ctx, kdst_tens
             return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %d is NULL", op->name, i);
         if (!t) continue;
         if (t->base.ctx != ctx)
-            return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %d belongs to another context", op->name, i);
+            return kdst__fail(
+                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %d belongs to another context", op->name, i);
         if (op->any_dtype) continue;
         if (op->int_inputs >> i & 1) {
             if (t->dtype != KDST_DTYPE_INT32)
-                return kdst__fail(ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, expected int32", op->name, i,
-                                  kdst_dtype_get_name(t->dtype));
+                return kdst__fail(
+                    ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, expected int32", op->name, i,
+                    kdst_dtype_get_name(t->dtype));
             continue;
         }
         if (!kdst__dtype_is_float(t->dtype))
-            return kdst__fail(ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, expected float32 or float64", op->name, i,
-                              kdst_dtype_get_name(t->dtype));
+            return kdst__fail(
+                ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, expected float32 or float64", op->name, i,
+                kdst_dtype_get_name(t->dtype));
         if (real && t->dtype != real)
-            return kdst__fail(ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, the others are %s", op->name, i,
-                              kdst_dtype_get_name(t->dtype), kdst_dtype_get_name(real));
+            return kdst__fail(
+                ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, the others are %s", op->name, i,
+                kdst_dtype_get_name(t->dtype), kdst_dtype_get_name(real));
         real = t->dtype;
     }
     return KDST_STATUS_OK;
@@ -214,8 +221,8 @@ static kdst_status take_inputs(kdst__call *call, kdst_tensor *const *inputs)
     return KDST_STATUS_OK;
 }
 
-kdst_status kdst__op_run(
-    const kdst__op *op, kdst_tensor *const *inputs, int32_t count, const void *attrs, kdst_tensor **out)
+kdst_status
+kdst__op_run(const kdst__op *op, kdst_tensor *const *inputs, int32_t count, const void *attrs, kdst_tensor **out)
 {
     if (out) *out = NULL;
     if (!inputs[0]) return KDST_STATUS_INVALID_ARGUMENT;
@@ -229,15 +236,19 @@ kdst_status kdst__op_run(
     call.recording = kdst__grad_enabled(ctx) && wants_record(op, inputs, count);
     call.dtype = call.inputs[0]->dtype;
     if (op->shape && (status = op->shape(&call))) goto end;
-    if (!op->makes_out
-        && (status = kdst__tensor_new(ctx, op->name, call.dtype, call.rank, call.shape, false, &call.out)))
+    if (!op->makes_out &&
+        (status = kdst__tensor_new(ctx, op->name, call.dtype, call.rank, call.shape, false, &call.out)))
         goto end;
     if ((status = op->forward(&call))) goto end;
     if (call.recording && kdst__dtype_is_float(call.out->dtype)) status = node_record(&call, inputs);
 end:
-    for (int32_t i = 0; i < KDST__MAX_SAVED; i++) kdst__handle_release(call.saved[i]);
-    for (int32_t i = 0; i < count; i++) kdst__handle_release(call.inputs[i]);
-    if (status) kdst__handle_release(call.out);
-    else *out = call.out;
+    for (int32_t i = 0; i < KDST__MAX_SAVED; i++)
+        kdst__handle_release(call.saved[i]);
+    for (int32_t i = 0; i < count; i++)
+        kdst__handle_release(call.inputs[i]);
+    if (status)
+        kdst__handle_release(call.out);
+    else
+        *out = call.out;
     return status;
 }

@@ -50,7 +50,10 @@ static bool list_push(kdst__memory *memory, list *l, void *item)
 
 /* ---- heap of records, the largest sequence on top ---- */
 
-static uint64_t key(const list *heap, size_t i) { return ((const kdst__node *)heap->items[i])->sequence; }
+static uint64_t key(const list *heap, size_t i)
+{
+    return ((const kdst__node *)heap->items[i])->sequence;
+}
 
 static void swap(list *heap, size_t i, size_t j)
 {
@@ -61,7 +64,8 @@ static void swap(list *heap, size_t i, size_t j)
 
 static void sift_up(list *heap, size_t i)
 {
-    for (; i && key(heap, (i - 1) / 2) < key(heap, i); i = (i - 1) / 2) swap(heap, i, (i - 1) / 2);
+    for (; i && key(heap, (i - 1) / 2) < key(heap, i); i = (i - 1) / 2)
+        swap(heap, i, (i - 1) / 2);
 }
 
 static kdst__node *heap_pop(list *heap)
@@ -84,8 +88,9 @@ static kdst_status meet_node(pass *p, kdst__node *node)
 {
     if (node->pass == p->number) return KDST_STATUS_OK;
     if (node->used_up)
-        return kdst__fail(p->ctx, KDST_STATUS_STATE,
-                          "backward: the record of %s is used up; set retain for a second pass", node->op->name);
+        return kdst__fail(
+            p->ctx, KDST_STATUS_STATE, "backward: the record of %s is used up; set retain for a second pass",
+            node->op->name);
     if (!list_push(p->memory, &p->met, node)) return kdst__fail_memory(p->ctx, "backward");
     kdst__handle_retain(node);
     node->pass = p->number;
@@ -112,7 +117,8 @@ static kdst_status edge_grad(pass *p, kdst__node *node, int32_t i, kdst_tensor *
     if (source) {
         if ((status = meet_node(p, source))) return status;
         if (!source->grad)
-            status = kdst__tensor_new(p->ctx, "backward", source->dtype, source->rank, source->shape, true, &source->grad);
+            status =
+                kdst__tensor_new(p->ctx, "backward", source->dtype, source->rank, source->shape, true, &source->grad);
         *out = source->grad;
     } else if (leaf && leaf->requires_grad) {
         status = meet_leaf(p, leaf);
@@ -125,23 +131,33 @@ static kdst_status check_unchanged(const kdst__node *node)
 {
     for (int32_t i = 0; i < node->count; i++)
         if (node->inputs[i] && node->inputs[i]->storage->version != node->versions[i])
-            return kdst__fail(node->base.ctx, KDST_STATUS_STATE,
-                              "backward: input %d of %s was written to after it was recorded", i, node->op->name);
+            return kdst__fail(
+                node->base.ctx, KDST_STATUS_STATE, "backward: input %d of %s was written to after it was recorded", i,
+                node->op->name);
     if (node->out && node->out->storage->version != node->out_version)
-        return kdst__fail(node->base.ctx, KDST_STATUS_STATE,
-                          "backward: the result of %s was written to after it was recorded", node->op->name);
+        return kdst__fail(
+            node->base.ctx, KDST_STATUS_STATE, "backward: the result of %s was written to after it was recorded",
+            node->op->name);
     return KDST_STATUS_OK;
 }
 
 static kdst_status visit(pass *p, kdst__node *node)
 {
-    kdst__call call = {.ctx = p->ctx, .op = node->op, .attrs = node->attrs, .count = node->count, .out = node->out,
-                       .d_out = node->grad, .dtype = node->dtype, .rank = node->rank};
+    kdst__call call = {
+        .ctx = p->ctx,
+        .op = node->op,
+        .attrs = node->attrs,
+        .count = node->count,
+        .out = node->out,
+        .d_out = node->grad,
+        .dtype = node->dtype,
+        .rank = node->rank};
     kdst_status status = check_unchanged(node);
     memcpy(call.shape, node->shape, sizeof call.shape);
     memcpy(call.inputs, node->inputs, sizeof call.inputs);
     memcpy(call.saved, node->saved, sizeof call.saved);
-    for (int32_t i = 0; i < node->count && !status; i++) status = edge_grad(p, node, i, &call.d_inputs[i]);
+    for (int32_t i = 0; i < node->count && !status; i++)
+        status = edge_grad(p, node, i, &call.d_inputs[i]);
     if (!status) status = node->op->backward(&call);
     kdst__handle_release(node->grad);
     node->grad = NULL;
@@ -155,19 +171,23 @@ static kdst_status check_start(kdst_tensor *y, kdst_tensor *dy)
     kdst_context *ctx = y->base.ctx;
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     if (!y->node && !y->requires_grad)
-        return kdst__fail(ctx, KDST_STATUS_STATE, "backward: y was not recorded from anything that requires a gradient");
+        return kdst__fail(
+            ctx, KDST_STATUS_STATE, "backward: y was not recorded from anything that requires a gradient");
     if (!dy && kdst__tensor_count(y) != 1)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "backward: y is %s, so dy is needed",
-                          kdst__shape_text(y->rank, y->shape, a));
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "backward: y is %s, so dy is needed",
+            kdst__shape_text(y->rank, y->shape, a));
     if (!dy) return KDST_STATUS_OK;
     if (dy->base.ctx != ctx)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "backward: dy belongs to another context");
     if (dy->dtype != y->dtype)
-        return kdst__fail(ctx, KDST_STATUS_DTYPE, "backward: dy is %s, y is %s", kdst_dtype_get_name(dy->dtype),
-                          kdst_dtype_get_name(y->dtype));
+        return kdst__fail(
+            ctx, KDST_STATUS_DTYPE, "backward: dy is %s, y is %s", kdst_dtype_get_name(dy->dtype),
+            kdst_dtype_get_name(y->dtype));
     if (!kdst__tensor_same_shape(y, dy))
-        return kdst__fail(ctx, KDST_STATUS_SHAPE, "backward: dy is %s, y is %s",
-                          kdst__shape_text(dy->rank, dy->shape, a), kdst__shape_text(y->rank, y->shape, b));
+        return kdst__fail(
+            ctx, KDST_STATUS_SHAPE, "backward: dy is %s, y is %s", kdst__shape_text(dy->rank, dy->shape, a),
+            kdst__shape_text(y->rank, y->shape, b));
     return KDST_STATUS_OK;
 }
 
@@ -197,8 +217,9 @@ static void commit(pass *p)
             leaf->pass_grad = NULL;
             continue;
         }
-        kdst__add_into(kdst__tensor_compute(leaf), leaf->dtype, kdst__tensor_count(leaf), 1.0,
-                       kdst__tensor_data(leaf->pass_grad), kdst__tensor_data(leaf->grad));
+        kdst__add_into(
+            kdst__tensor_compute(leaf), leaf->dtype, kdst__tensor_count(leaf), 1.0, kdst__tensor_data(leaf->pass_grad),
+            kdst__tensor_data(leaf->grad));
         kdst__tensor_touch(leaf->grad);
     }
 }

@@ -14,7 +14,8 @@ typedef struct config {
 static const kdst__option options_list[] = {
     KDST__INT(config, threads, 0, 0, 1024, "threads that compute; 0: one per core this process may use"),
     KDST__INT(config, seed, 0, -INFINITY, INFINITY, "seed of every random stream"),
-    KDST__CHOICE(config, level, "auto", "auto|baseline|avx2|avx512", "instruction set; auto: the best this machine has"),
+    KDST__CHOICE(
+        config, level, "auto", "auto|baseline|avx2|avx512", "instruction set; auto: the best this machine has"),
     KDST__INT(config, exact_convolution, 0, 0, 1, "1: no algorithm that trades accuracy for speed"),
     KDST__INT(config, memory_limit, 0, 0, INFINITY, "bytes that may be in use at once; 0: no limit"),
 };
@@ -47,7 +48,8 @@ static kdst_status refuse(kdst_options *options, kdst_status status, const char 
 }
 
 static kdst_status context_new(
-    kdst_options *options, kdst_allocate_fn allocate, kdst_deallocate_fn deallocate, void *user_data, kdst_context **out)
+    kdst_options *options, kdst_allocate_fn allocate, kdst_deallocate_fn deallocate, void *user_data,
+    kdst_context **out)
 {
     if (!out) return refuse(options, KDST_STATUS_INVALID_ARGUMENT, "context: out is NULL");
     *out = NULL;

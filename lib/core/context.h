@@ -69,7 +69,8 @@ kdst_status kdst__fail_callback(kdst_context *ctx, kdst_status status, const cha
 /* 1 while the message is empty. */
 bool kdst__message_empty(const kdst_context *ctx);
 
-void kdst__log(kdst_context *ctx, kdst_severity severity, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void kdst__log(kdst_context *ctx, kdst_severity severity, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* CANCELLED with a message when kdst_context_cancel was called since the last time, else OK. */
 kdst_status kdst__check_cancelled(kdst_context *ctx, const char *function);

@@ -36,9 +36,9 @@ typedef struct kdst__slot {
 
 struct kdst_context {
     _Atomic int64_t references, users, live;
-    _Atomic uintptr_t home;         /* thread that used the context last */
-    _Atomic bool draining;          /* some thread empties the queue */
-    _Atomic(kdst__handle *) queue;  /* objects without references, to be destroyed */
+    _Atomic uintptr_t home;        /* thread that used the context last */
+    _Atomic bool draining;         /* some thread empties the queue */
+    _Atomic(kdst__handle *) queue; /* objects without references, to be destroyed */
     _Atomic bool cancelled;
     kdst__memory *memory;
     kdst_destroy_fn destroy; /* of the allocator's user data */

@@ -10,7 +10,8 @@ void kdst__copy_text(char *to, size_t bytes, const char *from)
     size_t length = strlen(from);
     if (length >= bytes) {
         length = bytes - 1;
-        while (length && ((unsigned char)from[length] & 0xc0) == 0x80) length--; /* not inside a character */
+        while (length && ((unsigned char)from[length] & 0xc0) == 0x80)
+            length--; /* not inside a character */
     }
     memmove(to, from, length);
     to[length] = '\0';

@@ -26,7 +26,8 @@ void kdst_options_retain(kdst_options *options)
 void kdst_options_release(kdst_options *options)
 {
     if (!options || atomic_fetch_sub(&options->references, 1) != 1) return;
-    for (int64_t i = 0; i < options->count; i++) free(options->values[i].data);
+    for (int64_t i = 0; i < options->count; i++)
+        free(options->values[i].data);
     free(options->values);
     free(options);
 }
@@ -107,8 +108,8 @@ memory:
 kdst_status kdst_options_set_int(kdst_options *options, const char *name, int64_t value)
 {
     return put(
-        options, name,
-        (kdst__value){.type = KDST_OPTION_INT, .whole = value, .number = (double)value, .count = 1}, NULL, 0);
+        options, name, (kdst__value){.type = KDST_OPTION_INT, .whole = value, .number = (double)value, .count = 1},
+        NULL, 0);
 }
 
 kdst_status kdst_options_set_float(kdst_options *options, const char *name, double value)
@@ -123,8 +124,8 @@ kdst_status kdst_options_set_string(kdst_options *options, const char *name, con
     return put(options, name, (kdst__value){.type = KDST_OPTION_STRING}, value, strlen(value) + 1);
 }
 
-static kdst_status put_list(
-    kdst_options *options, const char *name, kdst_option_type type, const void *values, int64_t count)
+static kdst_status
+put_list(kdst_options *options, const char *name, kdst_option_type type, const void *values, int64_t count)
 {
     if (!options) return KDST_STATUS_INVALID_ARGUMENT;
     if (count < 0 || count > MAX_LIST)

@@ -74,7 +74,8 @@ static void store_count(parse *p, const kdst__option *o, int64_t count)
 static void fill(parse *p, const kdst__option *o, int64_t whole, double number)
 {
     int64_t count = is_list(o) && o->count > 0 ? o->count : 1;
-    for (int64_t i = 0; i < count; i++) store(p, o, i, whole, number);
+    for (int64_t i = 0; i < count; i++)
+        store(p, o, i, whole, number);
     store_count(p, o, 1);
 }
 
@@ -113,7 +114,8 @@ static kdst_status set_list(parse *p, const kdst__option *o, const kdst__value *
     if (o->count > 0 && value->count != o->count)
         return refuse(p, "%s has %lld values, expected are %d", o->name, (long long)value->count, (int)o->count);
     if (o->count < 0 && value->count > -o->count)
-        return refuse(p, "%s has %lld values, at most %d are allowed", o->name, (long long)value->count, -(int)o->count);
+        return refuse(
+            p, "%s has %lld values, at most %d are allowed", o->name, (long long)value->count, -(int)o->count);
     for (int64_t i = 0; i < value->count; i++) {
         int64_t whole = from_wholes ? wholes[i] : 0;
         double number = from_wholes ? (double)wholes[i] : numbers[i];
@@ -211,7 +213,8 @@ static kdst_status unknown(parse *p, const char *name)
 
 static kdst_status parse_all(parse *p, const kdst_options *options)
 {
-    for (int32_t i = 0; i < p->schema->count; i++) set_default(p, &p->schema->options[i]);
+    for (int32_t i = 0; i < p->schema->count; i++)
+        set_default(p, &p->schema->options[i]);
     kdst_status status = set_preset(p, options);
     for (int64_t i = 0; !status && options && i < options->count; i++) {
         const kdst__value *value = &options->values[i];
@@ -229,8 +232,8 @@ kdst_status kdst__options_parse(
     return status ? kdst__fail(ctx, status, "%s", p.message) : status;
 }
 
-kdst_status kdst__options_parse_alone(
-    const char *function, const kdst__schema *schema, kdst_options *options, void *config)
+kdst_status
+kdst__options_parse_alone(const char *function, const kdst__schema *schema, kdst_options *options, void *config)
 {
     parse p = {.function = function, .schema = schema, .config = config};
     kdst_status status = parse_all(&p, options);

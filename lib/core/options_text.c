@@ -45,7 +45,8 @@ void kdst__text_bounds(const kdst__option *o, char out[KDST__BOUNDS_TEXT])
 const char *kdst__text_type(kdst_option_type type)
 {
     static const char *const names[] = {
-        "", "a whole number", "a number", "one of a list of texts", "a text", "a list of whole numbers", "a list of numbers",
+        "",       "a whole number",          "a number",          "one of a list of texts",
+        "a text", "a list of whole numbers", "a list of numbers",
     };
     return type >= KDST_OPTION_INT && type <= KDST_OPTION_FLOATS ? names[type] : "of an unknown type";
 }
@@ -72,9 +73,11 @@ int kdst__text_read_number(const char *text, double *out)
         *out = sign * INFINITY;
         return 0;
     }
-    for (; *text >= '0' && *text <= '9'; text++, digits++) mantissa = 10 * mantissa + (*text - '0');
+    for (; *text >= '0' && *text <= '9'; text++, digits++)
+        mantissa = 10 * mantissa + (*text - '0');
     if (*text == '.')
-        for (text++; *text >= '0' && *text <= '9'; text++, digits++, exponent--) mantissa = 10 * mantissa + (*text - '0');
+        for (text++; *text >= '0' && *text <= '9'; text++, digits++, exponent--)
+            mantissa = 10 * mantissa + (*text - '0');
     if (!digits) return -1;
     if (*text == 'e' || *text == 'E') {
         text++;
@@ -102,7 +105,8 @@ int kdst__text_distance(const char *a, const char *b)
     size_t n = strlen(a), m = strlen(b);
     if (n > 64 || m > 64) return 64;
     if (n >= 3 && m >= 3 && !memcmp(a, b, n < m ? n : m)) return n == m ? 0 : 1;
-    for (size_t j = 0; j <= m; j++) rows[0][j] = (int)j;
+    for (size_t j = 0; j <= m; j++)
+        rows[0][j] = (int)j;
     for (size_t i = 1; i <= n; i++) {
         int *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
         row[0] = (int)i;

@@ -77,7 +77,8 @@ uint64_t kdst__below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t n)
 
 void kdst__permutation(uint64_t seed, uint64_t stream, int64_t *out, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) out[i] = i;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = i;
     for (int64_t i = n - 1; i > 0; i--) {
         int64_t j = (int64_t)kdst__below(seed, stream, (uint64_t)i, (uint64_t)i + 1), kept = out[i];
         out[i] = out[j];

@@ -3,8 +3,8 @@
 #include <kdst/status.h>
 
 static const char *const names[] = {
-    "OK", "INVALID_ARGUMENT", "SHAPE", "DTYPE", "OUT_OF_MEMORY", "IO", "FORMAT",
-    "NOT_FOUND", "UNSUPPORTED", "STATE", "CANCELLED", "CALLBACK", "INTERNAL",
+    "OK",        "INVALID_ARGUMENT", "SHAPE", "DTYPE",     "OUT_OF_MEMORY", "IO",       "FORMAT",
+    "NOT_FOUND", "UNSUPPORTED",      "STATE", "CANCELLED", "CALLBACK",      "INTERNAL",
 };
 
 const char *kdst_status_name(kdst_status status)

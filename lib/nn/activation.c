@@ -37,13 +37,11 @@ kdst_status kdst__layer_activation_new(kdst_context *ctx, int32_t kind, kdst_lay
 kdst_status kdst_layer_activation_create(kdst_context *ctx, const char *kind, kdst_layer **out)
 {
     kdst_status status = kdst__layer_begin(ctx, "activation", out);
-    if (status != KDST_STATUS_OK)
-        return status;
-    if (kind == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "activation: kind is NULL");
+    if (status != KDST_STATUS_OK) return status;
+    if (kind == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "activation: kind is NULL");
     for (int32_t i = 0; i < KDST__COUNT(kinds); i++)
-        if (strcmp(kind, kinds[i].name) == 0)
-            return kdst__layer_activation_new(ctx, i, out);
+        if (strcmp(kind, kinds[i].name) == 0) return kdst__layer_activation_new(ctx, i, out);
     return kdst__fail(
-        ctx, KDST_STATUS_INVALID_ARGUMENT, "activation: kind is \"%.64s\", allowed are relu, softmax and log_softmax", kind);
+        ctx, KDST_STATUS_INVALID_ARGUMENT, "activation: kind is \"%.64s\", allowed are relu, softmax and log_softmax",
+        kind);
 }

@@ -35,8 +35,8 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
             kdst__shape_text(x->rank, x->shape, text), bn->channels, bn->channels);
     if (x->shape[1] != bn->channels)
         return kdst__fail(
-            layer->base.ctx, KDST_STATUS_SHAPE, "batch_norm: input has %" PRId64 " channels, layer expects %" PRId64, x->shape[1],
-            bn->channels);
+            layer->base.ctx, KDST_STATUS_SHAPE, "batch_norm: input has %" PRId64 " channels, layer expects %" PRId64,
+            x->shape[1], bn->channels);
     const kdst__batch_norm_attrs attrs = {kdst__layer_is_training(layer), bn->momentum, bn->eps};
     kdst_status status = kdst__batch_norm_run(x, bn->weight, bn->bias, bn->mean, bn->var, &attrs, out);
     if (status == KDST_STATUS_OK && kdst__layer_is_training(layer)) {
@@ -51,41 +51,34 @@ static const kdst__layer_kind kind = {"batch_norm", sizeof(batch_norm), run, fal
 
 /* Makes and holds one tensor; [C] of `value`, or rank 0 for the counter. */
 static kdst_status hold(
-    batch_norm *bn, const char *name, bool is_parameter, kdst_dtype dtype, int64_t rank, double value, kdst_tensor **out)
+    batch_norm *bn, const char *name, bool is_parameter, kdst_dtype dtype, int64_t rank, double value,
+    kdst_tensor **out)
 {
     kdst_tensor *tensor;
     kdst_status status = kdst__tensor_new(bn->base.base.ctx, "batch_norm", dtype, rank, &bn->channels, true, &tensor);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     *out = tensor;
     status = kdst__layer_hold(&bn->base, name, is_parameter, tensor);
-    if (status == KDST_STATUS_OK && value != 0)
-        status = kdst_tensor_set_value(tensor, value);
+    if (status == KDST_STATUS_OK && value != 0) status = kdst_tensor_set_value(tensor, value);
     return status;
 }
 
-kdst_status kdst__layer_batch_norm_new(
-    kdst_context *ctx, int64_t channels, const kdst__norm_config *config, kdst_layer **out)
+kdst_status
+kdst__layer_batch_norm_new(kdst_context *ctx, int64_t channels, const kdst__norm_config *config, kdst_layer **out)
 {
     const kdst_dtype dtype = config->dtype == 1 ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32;
     kdst_layer *layer;
     kdst_status status = kdst__layer_new(ctx, &kind, &layer);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     batch_norm *bn = (batch_norm *)layer;
     bn->eps = config->eps;
     bn->momentum = config->momentum;
     bn->channels = channels;
-    if (config->affine)
-        status = hold(bn, "weight", true, dtype, 1, 1, &bn->weight);
-    if (status == KDST_STATUS_OK && config->affine)
-        status = hold(bn, "bias", true, dtype, 1, 0, &bn->bias);
-    if (status == KDST_STATUS_OK)
-        status = hold(bn, "running_mean", false, dtype, 1, 0, &bn->mean);
-    if (status == KDST_STATUS_OK)
-        status = hold(bn, "running_var", false, dtype, 1, 1, &bn->var);
-    if (status == KDST_STATUS_OK)
-        status = hold(bn, "num_batches_tracked", false, KDST_DTYPE_INT32, 0, 0, &bn->count);
+    if (config->affine) status = hold(bn, "weight", true, dtype, 1, 1, &bn->weight);
+    if (status == KDST_STATUS_OK && config->affine) status = hold(bn, "bias", true, dtype, 1, 0, &bn->bias);
+    if (status == KDST_STATUS_OK) status = hold(bn, "running_mean", false, dtype, 1, 0, &bn->mean);
+    if (status == KDST_STATUS_OK) status = hold(bn, "running_var", false, dtype, 1, 1, &bn->var);
+    if (status == KDST_STATUS_OK) status = hold(bn, "num_batches_tracked", false, KDST_DTYPE_INT32, 0, 0, &bn->count);
     if (status != KDST_STATUS_OK) {
         kdst_layer_release(layer);
         return status;
@@ -94,13 +87,12 @@ kdst_status kdst__layer_batch_norm_new(
     return KDST_STATUS_OK;
 }
 
-kdst_status kdst_layer_batch_norm_create(
-    kdst_context *ctx, int64_t channels, const kdst_options *given, kdst_layer **out)
+kdst_status
+kdst_layer_batch_norm_create(kdst_context *ctx, int64_t channels, const kdst_options *given, kdst_layer **out)
 {
     kdst__norm_config config;
     kdst_status status = kdst__layer_begin(ctx, "batch_norm", out);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     if (channels < 1)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "batch_norm: channels is %" PRId64 ", allowed is 1 and more", channels);

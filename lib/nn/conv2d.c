@@ -36,8 +36,8 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
             kdst__shape_text(x->rank, x->shape, text), weight->shape[1]);
     if (x->shape[1] != weight->shape[1])
         return kdst__fail(
-            layer->base.ctx, KDST_STATUS_SHAPE, "conv2d: input has %" PRId64 " channels, layer expects %" PRId64, x->shape[1],
-            weight->shape[1]);
+            layer->base.ctx, KDST_STATUS_SHAPE, "conv2d: input has %" PRId64 " channels, layer expects %" PRId64,
+            x->shape[1], weight->shape[1]);
     return kdst__conv2d_run(x, weight, bias, &((conv2d *)layer)->attrs, out);
 }
 
@@ -49,8 +49,7 @@ kdst_status kdst__layer_conv2d_new(
     const int64_t shape[4] = {out_channels, in, config->kernel[0], config->kernel[1]};
     kdst_layer *layer;
     kdst_status status = kdst__layer_new(ctx, &kind, &layer);
-    if (status == KDST_STATUS_OK)
-        status = kdst__layer_hold_weights(layer, 4, shape, config);
+    if (status == KDST_STATUS_OK) status = kdst__layer_hold_weights(layer, 4, shape, config);
     if (status != KDST_STATUS_OK) {
         kdst_layer_release(layer);
         return status;
@@ -69,8 +68,7 @@ kdst_status kdst_layer_conv2d_create(
 {
     kdst__weighted_config config;
     kdst_status status = kdst__layer_begin(ctx, "conv2d", out);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     if (in_channels < 1 || out_channels < 1)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "conv2d: %s is %" PRId64 ", allowed is 1 and more",

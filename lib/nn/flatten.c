@@ -12,8 +12,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
     int64_t shape[2] = {x->shape[0], 1};
     for (int32_t i = 1; i < x->rank; i++)
         shape[1] *= x->shape[i];
-    if (x->rank > 2)
-        return kdst_reshape(x, 2, shape, out);
+    if (x->rank > 2) return kdst_reshape(x, 2, shape, out);
     kdst_tensor_retain(x);
     *out = x;
     return KDST_STATUS_OK;

@@ -32,8 +32,7 @@ static double fan_of(const kdst_tensor *t, int32_t mode)
 
 static double gain_of(const kdst__init_config *config)
 {
-    if (config->nonlinearity == KDST__INIT_LINEAR)
-        return 1;
+    if (config->nonlinearity == KDST__INIT_LINEAR) return 1;
     double slope = config->nonlinearity == KDST__INIT_LEAKY_RELU ? config->slope : 0;
     return sqrt(2 / (1 + slope * slope));
 }
@@ -45,8 +44,7 @@ kdst_status kdst__init_run(kdst_tensor *tensor, int32_t kind, const kdst__init_c
         return kdst__fail(
             tensor->base.ctx, KDST_STATUS_SHAPE, "tensor_init: tensor has rank %d, \"%s\" needs 2 or more",
             (int)tensor->rank, kinds[kind]);
-    if (kdst__tensor_count(tensor) == 0)
-        return KDST_STATUS_OK;
+    if (kdst__tensor_count(tensor) == 0) return KDST_STATUS_OK;
     double fan = needs_fan ? fan_of(tensor, kind == KDST__INIT_PYTORCH ? KDST__INIT_FAN_IN : config->mode) : 1;
     double bound;
     switch (kind) {
@@ -69,12 +67,10 @@ kdst_status kdst__init_run(kdst_tensor *tensor, int32_t kind, const kdst__init_c
 
 kdst_status kdst_tensor_init(kdst_tensor *tensor, const char *kind, const kdst_options *given)
 {
-    if (tensor == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (tensor == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = tensor->base.ctx;
     kdst__enter(ctx);
-    if (kind == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_init: kind is NULL");
+    if (kind == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_init: kind is NULL");
     if (!kdst__dtype_is_float(tensor->dtype))
         return kdst__fail(
             ctx, KDST_STATUS_DTYPE, "tensor_init: tensor is %s, allowed are float32 and float64",

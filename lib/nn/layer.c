@@ -31,13 +31,10 @@ static const kdst__class class = {"layer", destroy};
 
 kdst_status kdst__layer_begin(kdst_context *ctx, const char *function, kdst_layer **out)
 {
-    if (out != NULL)
-        *out = NULL;
-    if (ctx == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (out != NULL) *out = NULL;
+    if (ctx == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
-    if (out == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", function);
+    if (out == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", function);
     return KDST_STATUS_OK;
 }
 
@@ -45,8 +42,7 @@ kdst_status kdst__layer_new(kdst_context *ctx, const kdst__layer_kind *kind, kds
 {
     kdst_layer *layer = kdst__handle_create(ctx, &class, kind->bytes);
     *out = layer;
-    if (layer == NULL)
-        return KDST_STATUS_OUT_OF_MEMORY;
+    if (layer == NULL) return KDST_STATUS_OUT_OF_MEMORY;
     layer->kind = kind;
     layer->training = true;
     return KDST_STATUS_OK;
@@ -73,12 +69,10 @@ static int levels_below(const kdst_layer *layer)
 static bool name_used(const kdst_layer *scope, const char *name)
 {
     for (int32_t i = 0; i < scope->tensor_count; i++)
-        if (strcmp(scope->tensors[i].name, name) == 0)
-            return true;
+        if (strcmp(scope->tensors[i].name, name) == 0) return true;
     for (int64_t i = 0; i < scope->child_count; i++) {
         const kdst_layer *child = scope->children[i];
-        if (child->name[0] == '\0' ? name_used(child, name) : strcmp(child->name, name) == 0)
-            return true;
+        if (child->name[0] == '\0' ? name_used(child, name) : strcmp(child->name, name) == 0) return true;
     }
     return false;
 }
@@ -87,15 +81,13 @@ static bool name_used(const kdst_layer *scope, const char *name)
 static const char *name_clash(const kdst_layer *scope, const kdst_layer *layer)
 {
     for (int32_t i = 0; i < layer->tensor_count; i++)
-        if (name_used(scope, layer->tensors[i].name))
-            return layer->tensors[i].name;
+        if (name_used(scope, layer->tensors[i].name)) return layer->tensors[i].name;
     for (int64_t i = 0; i < layer->child_count; i++) {
         const kdst_layer *child = layer->children[i];
-        const char *clash = child->name[0] == '\0'          ? name_clash(scope, child)
-                            : name_used(scope, child->name) ? child->name
-                                                            : NULL;
-        if (clash != NULL)
-            return clash;
+        const char *clash = child->name[0] == '\0' ? name_clash(scope, child)
+            : name_used(scope, child->name)        ? child->name
+                                                   : NULL;
+        if (clash != NULL) return clash;
     }
     return NULL;
 }
@@ -104,17 +96,19 @@ static kdst_status check_place(const char *function, const kdst_layer *parent, c
 {
     kdst_context *ctx = parent->base.ctx;
     if (child->base.ctx != ctx)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: the %s belongs to another context", function, child->kind->name);
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: the %s belongs to another context", function, child->kind->name);
     int levels = levels_below(child) + 1;
     for (const kdst_layer *up = parent; up != NULL; up = up->parent, levels++)
-        if (up == child)
-            return kdst__fail(ctx, KDST_STATUS_STATE, "%s: the container would contain itself", function);
+        if (up == child) return kdst__fail(ctx, KDST_STATUS_STATE, "%s: the container would contain itself", function);
     if (child->parent != NULL)
         return kdst__fail(
-            ctx, KDST_STATUS_STATE, "%s: the %s is in a container already, as \"%s\"", function, child->kind->name, child->name);
+            ctx, KDST_STATUS_STATE, "%s: the %s is in a container already, as \"%s\"", function, child->kind->name,
+            child->name);
     if (levels > KDST__LAYER_DEPTH)
         return kdst__fail(
-            ctx, KDST_STATUS_STATE, "%s: layers would be nested %d deep, allowed is %d", function, levels, KDST__LAYER_DEPTH);
+            ctx, KDST_STATUS_STATE, "%s: layers would be nested %d deep, allowed is %d", function, levels,
+            KDST__LAYER_DEPTH);
     return KDST_STATUS_OK;
 }
 
@@ -123,7 +117,8 @@ static kdst_status check_name(const char *function, const kdst_layer *parent, co
     kdst_context *ctx = parent->base.ctx;
     if (strlen(name) > KDST__LAYER_NAME)
         return kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: name has %zu bytes, allowed are %d", function, strlen(name), KDST__LAYER_NAME);
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: name has %zu bytes, allowed are %d", function, strlen(name),
+            KDST__LAYER_NAME);
     if (strchr(name, '.') != NULL)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: name \"%s\" contains a '.'", function, name);
     const kdst_layer *scope = parent;
@@ -144,17 +139,15 @@ kdst_status kdst__layer_attach(const char *function, kdst_layer *parent, const c
         name = number;
     }
     kdst_status status = check_place(function, parent, child);
-    if (status == KDST_STATUS_OK)
-        status = check_name(function, parent, name, child);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status == KDST_STATUS_OK) status = check_name(function, parent, name, child);
+    if (status != KDST_STATUS_OK) return status;
     char *copy = kdst__alloc(memory, strlen(name) + 1);
-    if (copy == NULL)
-        return kdst__fail_memory(parent->base.ctx, function);
+    if (copy == NULL) return kdst__fail_memory(parent->base.ctx, function);
     if (parent->child_count == parent->child_capacity) {
         int64_t capacity = parent->child_capacity == 0 ? 4 : 2 * parent->child_capacity;
         kdst_layer **children = kdst__realloc(
-            memory, parent->children, (size_t)parent->child_capacity * sizeof *children, (size_t)capacity * sizeof *children);
+            memory, parent->children, (size_t)parent->child_capacity * sizeof *children,
+            (size_t)capacity * sizeof *children);
         if (children == NULL) {
             kdst__free(memory, copy, strlen(name) + 1);
             return kdst__fail_memory(parent->base.ctx, function);
@@ -174,19 +167,16 @@ kdst_status kdst__layer_attach(const char *function, kdst_layer *parent, const c
 
 kdst_status kdst_layer_add(kdst_layer *container, const char *name, kdst_layer *child)
 {
-    if (container == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (container == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = container->base.ctx;
     kdst__enter(ctx);
-    if (child == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_add: child is NULL");
+    if (child == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_add: child is NULL");
     if (!container->kind->open)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_add: container is a %s, layers can be added to a sequential",
             container->kind->name);
     kdst_status status = kdst__layer_attach("layer_add", container, name, child);
-    if (status == KDST_STATUS_OK)
-        kdst__layer_set_training(child, container->training);
+    if (status == KDST_STATUS_OK) kdst__layer_set_training(child, container->training);
     return status;
 }
 
@@ -210,10 +200,8 @@ kdst_status kdst__layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out
 
 kdst_status kdst_layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
-    if (out != NULL)
-        *out = NULL;
-    if (layer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (out != NULL) *out = NULL;
+    if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = layer->base.ctx;
     kdst__enter(ctx);
     if (x == NULL || out == NULL)
@@ -232,12 +220,12 @@ void kdst__layer_set_training(kdst_layer *layer, bool training)
 
 kdst_status kdst_layer_set_training(kdst_layer *layer, int32_t training)
 {
-    if (layer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(layer->base.ctx);
     if (training != 0 && training != 1)
         return kdst__fail(
-            layer->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_set_training: training is %" PRId32 ", allowed are 0 and 1", training);
+            layer->base.ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "layer_set_training: training is %" PRId32 ", allowed are 0 and 1", training);
     kdst__layer_set_training(layer, training == 1);
     return KDST_STATUS_OK;
 }
@@ -251,8 +239,7 @@ static kdst_status set_trainable(kdst_layer *layer, int32_t trainable)
 {
     kdst_status status = KDST_STATUS_OK;
     for (int32_t i = 0; i < layer->tensor_count && status == KDST_STATUS_OK; i++)
-        if (layer->tensors[i].is_parameter)
-            status = kdst_tensor_set_requires_grad(layer->tensors[i].tensor, trainable);
+        if (layer->tensors[i].is_parameter) status = kdst_tensor_set_requires_grad(layer->tensors[i].tensor, trainable);
     for (int64_t i = 0; i < layer->child_count && status == KDST_STATUS_OK; i++)
         status = set_trainable(layer->children[i], trainable);
     return status;
@@ -260,12 +247,12 @@ static kdst_status set_trainable(kdst_layer *layer, int32_t trainable)
 
 kdst_status kdst_layer_set_trainable(kdst_layer *layer, int32_t trainable)
 {
-    if (layer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(layer->base.ctx);
     if (trainable != 0 && trainable != 1)
         return kdst__fail(
-            layer->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_set_trainable: trainable is %" PRId32 ", allowed are 0 and 1", trainable);
+            layer->base.ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "layer_set_trainable: trainable is %" PRId32 ", allowed are 0 and 1", trainable);
     return set_trainable(layer, trainable);
 }
 
@@ -273,8 +260,7 @@ static kdst_status clear_grads(kdst_layer *layer)
 {
     kdst_status status = KDST_STATUS_OK;
     for (int32_t i = 0; i < layer->tensor_count && status == KDST_STATUS_OK; i++)
-        if (layer->tensors[i].is_parameter)
-            status = kdst_tensor_clear_grad(layer->tensors[i].tensor);
+        if (layer->tensors[i].is_parameter) status = kdst_tensor_clear_grad(layer->tensors[i].tensor);
     for (int64_t i = 0; i < layer->child_count && status == KDST_STATUS_OK; i++)
         status = clear_grads(layer->children[i]);
     return status;
@@ -282,8 +268,7 @@ static kdst_status clear_grads(kdst_layer *layer)
 
 kdst_status kdst_layer_clear_grads(kdst_layer *layer)
 {
-    if (layer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(layer->base.ctx);
     return clear_grads(layer);
 }

@@ -71,8 +71,8 @@ static inline bool kdst__layer_is_training(const kdst_layer *layer)
 }
 
 /* Table of the state, borrowed until a layer is added below. */
-kdst_status kdst__layer_get_entries(
-    const char *function, kdst_layer *layer, const kdst__layer_entry **out, int64_t *out_count);
+kdst_status
+kdst__layer_get_entries(const char *function, kdst_layer *layer, const kdst__layer_entry **out, int64_t *out_count);
 void kdst__layer_drop_entries(kdst_layer *layer);
 
 /* ---- kinds with settings, as kdst_model_create makes them ---- */
@@ -96,18 +96,19 @@ kdst_status kdst__layer_linear_new(
     kdst_context *ctx, int64_t in, int64_t out_features, const kdst__weighted_config *config, kdst_layer **out);
 kdst_status kdst__layer_conv2d_new(
     kdst_context *ctx, int64_t in, int64_t out_channels, const kdst__weighted_config *config, kdst_layer **out);
-kdst_status kdst__layer_batch_norm_new(
-    kdst_context *ctx, int64_t channels, const kdst__norm_config *config, kdst_layer **out);
+kdst_status
+kdst__layer_batch_norm_new(kdst_context *ctx, int64_t channels, const kdst__norm_config *config, kdst_layer **out);
 kdst_status kdst__layer_max_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out);
 kdst_status kdst__layer_avg_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out);
 kdst_status kdst__layer_activation_new(kdst_context *ctx, int32_t kind, kdst_layer **out);
 /* activation: apply relu to the sum. */
 kdst_status kdst__layer_residual_new(
-    kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, bool activation, const char *shortcut_name, kdst_layer **out);
+    kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, bool activation, const char *shortcut_name,
+    kdst_layer **out);
 
 /* Makes and holds weight [shape] and, when wanted, bias [shape[0]], initialised as the settings say. */
-kdst_status kdst__layer_hold_weights(
-    kdst_layer *layer, int64_t rank, const int64_t *shape, const kdst__weighted_config *config);
+kdst_status
+kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, const kdst__weighted_config *config);
 
 /* Beginning of every creator: ctx and out checked, *out emptied, message cleared. */
 kdst_status kdst__layer_begin(kdst_context *ctx, const char *function, kdst_layer **out);

@@ -27,8 +27,7 @@ static size_t path_bytes(const path *p)
 static void write_path(const path *p, char *end)
 {
     for (; p->up != NULL; p = p->up) {
-        if (p->name[0] == '\0')
-            continue;
+        if (p->name[0] == '\0') continue;
         size_t bytes = strlen(p->name);
         *--end = '.';
         end -= bytes;
@@ -74,8 +73,8 @@ void kdst__layer_drop_entries(kdst_layer *layer)
     layer->entry_count = 0;
 }
 
-kdst_status kdst__layer_get_entries(
-    const char *function, kdst_layer *layer, const kdst__layer_entry **out, int64_t *out_count)
+kdst_status
+kdst__layer_get_entries(const char *function, kdst_layer *layer, const kdst__layer_entry **out, int64_t *out_count)
 {
     if (layer->entries == NULL) {
         kdst__memory *memory = kdst__context_memory(layer->base.ctx);
@@ -103,8 +102,7 @@ kdst_status kdst__layer_get_entries(
 
 int64_t kdst_layer_get_state_count(const kdst_layer *layer)
 {
-    if (layer == NULL)
-        return 0;
+    if (layer == NULL) return 0;
     int64_t count = layer->tensor_count;
     for (int64_t i = 0; i < layer->child_count; i++)
         count += kdst_layer_get_state_count(layer->children[i]);
@@ -114,8 +112,7 @@ int64_t kdst_layer_get_state_count(const kdst_layer *layer)
 int64_t kdst_layer_get_parameter_count(const kdst_layer *layer)
 {
     int64_t count = 0;
-    if (layer == NULL)
-        return 0;
+    if (layer == NULL) return 0;
     for (int32_t i = 0; i < layer->tensor_count; i++)
         count += layer->tensors[i].is_parameter ? kdst__tensor_count(layer->tensors[i].tensor) : 0;
     for (int64_t i = 0; i < layer->child_count; i++)
@@ -126,38 +123,29 @@ int64_t kdst_layer_get_parameter_count(const kdst_layer *layer)
 kdst_status kdst_layer_get_state(
     kdst_layer *layer, int64_t index, const char **out_name, kdst_tensor **out_tensor, int32_t *out_is_parameter)
 {
-    if (out_name != NULL)
-        *out_name = NULL;
-    if (out_tensor != NULL)
-        *out_tensor = NULL;
-    if (out_is_parameter != NULL)
-        *out_is_parameter = 0;
-    if (layer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (out_name != NULL) *out_name = NULL;
+    if (out_tensor != NULL) *out_tensor = NULL;
+    if (out_is_parameter != NULL) *out_is_parameter = 0;
+    if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(layer->base.ctx);
     const kdst__layer_entry *entries = NULL;
     int64_t count = 0;
     kdst_status status = kdst__layer_get_entries("layer_get_state", layer, &entries, &count);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     if (index < 0 || index >= count)
         return kdst__fail(
-            layer->base.ctx, KDST_STATUS_NOT_FOUND, "layer_get_state: index is %" PRId64 ", the layer has %" PRId64 " entries",
-            index, count);
-    if (out_name != NULL)
-        *out_name = entries[index].name;
-    if (out_tensor != NULL)
-        *out_tensor = entries[index].tensor;
-    if (out_is_parameter != NULL)
-        *out_is_parameter = entries[index].is_parameter;
+            layer->base.ctx, KDST_STATUS_NOT_FOUND,
+            "layer_get_state: index is %" PRId64 ", the layer has %" PRId64 " entries", index, count);
+    if (out_name != NULL) *out_name = entries[index].name;
+    if (out_tensor != NULL) *out_tensor = entries[index].tensor;
+    if (out_is_parameter != NULL) *out_is_parameter = entries[index].is_parameter;
     return KDST_STATUS_OK;
 }
 
 static const kdst__layer_entry *lookup(const kdst__layer_entry *entries, int64_t count, const char *name)
 {
     for (int64_t i = 0; i < count; i++)
-        if (strcmp(entries[i].name, name) == 0)
-            return &entries[i];
+        if (strcmp(entries[i].name, name) == 0) return &entries[i];
     return NULL;
 }
 
@@ -181,10 +169,8 @@ static kdst_status fail_not_found(
 
 kdst_status kdst_layer_find(kdst_layer *layer, const char *name, kdst_tensor **out)
 {
-    if (out != NULL)
-        *out = NULL;
-    if (layer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (out != NULL) *out = NULL;
+    if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = layer->base.ctx;
     kdst__enter(ctx);
     if (name == NULL || out == NULL)
@@ -192,11 +178,9 @@ kdst_status kdst_layer_find(kdst_layer *layer, const char *name, kdst_tensor **o
     const kdst__layer_entry *entries = NULL;
     int64_t count = 0;
     kdst_status status = kdst__layer_get_entries("layer_find", layer, &entries, &count);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     const kdst__layer_entry *entry = lookup(entries, count, name);
-    if (entry == NULL)
-        return fail_not_found(ctx, "layer_find", entries, count, name);
+    if (entry == NULL) return fail_not_found(ctx, "layer_find", entries, count, name);
     *out = entry->tensor;
     return KDST_STATUS_OK;
 }
@@ -208,12 +192,11 @@ static kdst_status check_same(
     for (int64_t i = 0; i < to_count; i++) {
         const kdst__layer_entry *other = lookup(from, from_count, to[i].name);
         char want[KDST__SHAPE_TEXT], have[KDST__SHAPE_TEXT];
-        if (other == NULL)
-            return fail_not_found(ctx, "layer_copy_state: source", from, from_count, to[i].name);
+        if (other == NULL) return fail_not_found(ctx, "layer_copy_state: source", from, from_count, to[i].name);
         if (!kdst__tensor_same_shape(to[i].tensor, other->tensor))
             return kdst__fail(
-                ctx, KDST_STATUS_SHAPE, "layer_copy_state: \"%s\" is %s in the source, %s in the destination", to[i].name,
-                kdst__shape_text(other->tensor->rank, other->tensor->shape, have),
+                ctx, KDST_STATUS_SHAPE, "layer_copy_state: \"%s\" is %s in the source, %s in the destination",
+                to[i].name, kdst__shape_text(other->tensor->rank, other->tensor->shape, have),
                 kdst__shape_text(to[i].tensor->rank, to[i].tensor->shape, want));
     }
     for (int64_t i = 0; i < from_count; i++)
@@ -224,25 +207,20 @@ static kdst_status check_same(
 
 kdst_status kdst_layer_copy_state(kdst_layer *destination, kdst_layer *source)
 {
-    if (destination == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (destination == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = destination->base.ctx;
     kdst__enter(ctx);
-    if (source == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_copy_state: source is NULL");
+    if (source == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_copy_state: source is NULL");
     if (source->base.ctx != ctx)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_copy_state: source belongs to another context");
     const kdst__layer_entry *to = NULL, *from = NULL;
     int64_t to_count = 0, from_count = 0;
     kdst_status status = kdst__layer_get_entries("layer_copy_state", destination, &to, &to_count);
-    if (status == KDST_STATUS_OK)
-        status = kdst__layer_get_entries("layer_copy_state", source, &from, &from_count);
-    if (status == KDST_STATUS_OK)
-        status = check_same(ctx, to, to_count, from, from_count);
+    if (status == KDST_STATUS_OK) status = kdst__layer_get_entries("layer_copy_state", source, &from, &from_count);
+    if (status == KDST_STATUS_OK) status = check_same(ctx, to, to_count, from, from_count);
     for (int64_t i = 0; i < to_count && status == KDST_STATUS_OK; i++) {
         kdst_tensor *other = lookup(from, from_count, to[i].name)->tensor;
-        if (other != to[i].tensor)
-            status = kdst__tensor_assign("layer_copy_state", to[i].tensor, other);
+        if (other != to[i].tensor) status = kdst__tensor_assign("layer_copy_state", to[i].tensor, other);
     }
     return status;
 }

@@ -25,8 +25,8 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
             kdst__shape_text(x->rank, x->shape, text), weight->shape[1]);
     if (x->shape[1] != weight->shape[1])
         return kdst__fail(
-            layer->base.ctx, KDST_STATUS_SHAPE, "linear: input has %" PRId64 " features, layer expects %" PRId64, x->shape[1],
-            weight->shape[1]);
+            layer->base.ctx, KDST_STATUS_SHAPE, "linear: input has %" PRId64 " features, layer expects %" PRId64,
+            x->shape[1], weight->shape[1]);
     return kdst_linear(x, weight, bias, out);
 }
 
@@ -38,8 +38,7 @@ kdst_status kdst__layer_linear_new(
     const int64_t shape[2] = {out_features, in};
     kdst_layer *layer;
     kdst_status status = kdst__layer_new(ctx, &kind, &layer);
-    if (status == KDST_STATUS_OK)
-        status = kdst__layer_hold_weights(layer, 2, shape, config);
+    if (status == KDST_STATUS_OK) status = kdst__layer_hold_weights(layer, 2, shape, config);
     if (status != KDST_STATUS_OK) {
         kdst_layer_release(layer);
         return status;
@@ -53,8 +52,7 @@ kdst_status kdst_layer_linear_create(
 {
     kdst__weighted_config config;
     kdst_status status = kdst__layer_begin(ctx, "linear", out);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     if (in_features < 1 || out_features < 1)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "linear: %s is %" PRId64 ", allowed is 1 and more",

@@ -32,10 +32,22 @@ kdst_status kdst_loss_cross_entropy_create(kdst_context *ctx, const kdst_options
     return status ? status : kdst__loss_new(ctx, &config, out);
 }
 
-void kdst_loss_retain(kdst_loss *loss) { kdst__handle_retain(loss); }
-void kdst_loss_release(kdst_loss *loss) { kdst__handle_release(loss); }
-const char *kdst_loss_get_name(const kdst_loss *loss) { return loss ? loss->config.name : ""; }
-int32_t kdst_loss_needs_teacher(const kdst_loss *loss) { return loss && loss->config.soft == KDST__SOFT_TEACHER; }
+void kdst_loss_retain(kdst_loss *loss)
+{
+    kdst__handle_retain(loss);
+}
+void kdst_loss_release(kdst_loss *loss)
+{
+    kdst__handle_release(loss);
+}
+const char *kdst_loss_get_name(const kdst_loss *loss)
+{
+    return loss ? loss->config.name : "";
+}
+int32_t kdst_loss_needs_teacher(const kdst_loss *loss)
+{
+    return loss && loss->config.soft == KDST__SOFT_TEACHER;
+}
 
 /* ---- settings of a batch ---- */
 
@@ -50,45 +62,58 @@ static kdst__distill_params params_of(const kdst__loss_config *c, int64_t batch,
 {
     double b = (double)batch, k = (double)classes;
     kdst__distill_params p = {
-        .w_hard = (c->soft ? 1 - c->alpha : 1) / b, .label_share = 1, .soft = c->alpha > 0 ? c->soft : KDST__SOFT_NONE,
-        .w_soft = c->alpha * c->factor / (c->element_mean ? b * k : b), .student_temperature = c->student_temperature,
+        .w_hard = (c->soft ? 1 - c->alpha : 1) / b,
+        .label_share = 1,
+        .soft = c->alpha > 0 ? c->soft : KDST__SOFT_NONE,
+        .w_soft = c->alpha * c->factor / (c->element_mean ? b * k : b),
+        .student_temperature = c->student_temperature,
         .teacher_temperature = c->temperature};
     if (c->epsilon > 0) {
         p.other_share = c->epsilon / (c->others ? k - 1 : k);
         p.label_share = c->others ? 1 - c->epsilon : 1 - c->epsilon + p.other_share;
     }
-    if (c->soft == KDST__SOFT_VIRTUAL) kdst__virtual_logits(c->correct_prob, c->logprob, classes, &p.virtual_label, &p.virtual_other);
+    if (c->soft == KDST__SOFT_VIRTUAL)
+        kdst__virtual_logits(c->correct_prob, c->logprob, classes, &p.virtual_label, &p.virtual_other);
     return p;
 }
 
 /* ---- checks ---- */
 
-static kdst_status check_values(kdst_context *ctx, const char *name, const kdst_tensor *s, const kdst_tensor *t, const int32_t *labels)
+static kdst_status
+check_values(kdst_context *ctx, const char *name, const kdst_tensor *s, const kdst_tensor *t, const int32_t *labels)
 {
     int64_t row, column;
     int32_t which;
     for (int64_t b = 0; b < s->shape[0]; b++)
         if (labels[b] < 0 || labels[b] >= s->shape[1])
-            return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: label %d at row %lld, allowed is 0 to %lld", name, labels[b],
-                              (long long)b, (long long)s->shape[1] - 1);
-    if (!kdst__distill_find_bad(s->dtype, s->shape[0], s->shape[1], kdst__tensor_data(s), t ? kdst__tensor_data(t) : NULL, &row, &column, &which))
+            return kdst__fail(
+                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: label %d at row %lld, allowed is 0 to %lld", name, labels[b],
+                (long long)b, (long long)s->shape[1] - 1);
+    if (!kdst__distill_find_bad(
+            s->dtype, s->shape[0], s->shape[1], kdst__tensor_data(s), t ? kdst__tensor_data(t) : NULL, &row, &column,
+            &which))
         return KDST_STATUS_OK;
-    return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s logit at row %lld, class %lld is not finite", name,
-                      which ? "teacher" : "student", (long long)row, (long long)column);
+    return kdst__fail(
+        ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s logit at row %lld, class %lld is not finite", name,
+        which ? "teacher" : "student", (long long)row, (long long)column);
 }
 
-static kdst_status check_shapes(kdst_context *ctx, const kdst__loss_config *c, const kdst_tensor *s, const kdst_tensor *t, const kdst_tensor *y)
+static kdst_status check_shapes(
+    kdst_context *ctx, const kdst__loss_config *c, const kdst_tensor *s, const kdst_tensor *t, const kdst_tensor *y)
 {
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     if (s->rank != 2 || s->shape[0] < 1 || s->shape[1] < 1)
-        return kdst__fail(ctx, KDST_STATUS_SHAPE, "%s: student logits are %s, expected [B, K] with B and K at least 1", c->name,
-                          kdst__shape_text(s->rank, s->shape, a));
+        return kdst__fail(
+            ctx, KDST_STATUS_SHAPE, "%s: student logits are %s, expected [B, K] with B and K at least 1", c->name,
+            kdst__shape_text(s->rank, s->shape, a));
     if (y->rank != 1 || y->shape[0] != s->shape[0])
-        return kdst__fail(ctx, KDST_STATUS_SHAPE, "%s: labels are %s, student logits %s", c->name, kdst__shape_text(y->rank, y->shape, a),
-                          kdst__shape_text(s->rank, s->shape, b));
+        return kdst__fail(
+            ctx, KDST_STATUS_SHAPE, "%s: labels are %s, student logits %s", c->name,
+            kdst__shape_text(y->rank, y->shape, a), kdst__shape_text(s->rank, s->shape, b));
     if (t && !kdst__tensor_same_shape(s, t))
-        return kdst__fail(ctx, KDST_STATUS_SHAPE, "%s: teacher logits are %s, student logits %s", c->name,
-                          kdst__shape_text(t->rank, t->shape, a), kdst__shape_text(s->rank, s->shape, b));
+        return kdst__fail(
+            ctx, KDST_STATUS_SHAPE, "%s: teacher logits are %s, student logits %s", c->name,
+            kdst__shape_text(t->rank, t->shape, a), kdst__shape_text(s->rank, s->shape, b));
     if (s->shape[1] == 1 && (c->soft == KDST__SOFT_VIRTUAL || (c->epsilon > 0 && c->others)))
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: there is 1 class, at least 2 are needed", c->name);
     return KDST_STATUS_OK;
@@ -98,17 +123,23 @@ static kdst_status check_handles(kdst_loss *loss, kdst_tensor *student, kdst_ten
 {
     kdst_context *ctx = loss->base.ctx;
     const char *name = loss->config.name;
-    if (!kdst_loss_needs_teacher(loss)) *teacher = NULL;
-    else if (!*teacher) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: teacher logits are NULL", name);
+    if (!kdst_loss_needs_teacher(loss))
+        *teacher = NULL;
+    else if (!*teacher)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: teacher logits are NULL", name);
     if (!student || !labels)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s NULL", name, student ? "labels are" : "student logits are");
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s NULL", name, student ? "labels are" : "student logits are");
     if (student->base.ctx != ctx || labels->base.ctx != ctx || (*teacher && (*teacher)->base.ctx != ctx))
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: a tensor belongs to another context", name);
     if (!kdst__dtype_is_float(student->dtype) || (*teacher && (*teacher)->dtype != student->dtype))
-        return kdst__fail(ctx, KDST_STATUS_DTYPE, "%s: student logits are %s, teacher logits %s; float32 or float64 is expected, both alike",
-                          name, kdst_dtype_get_name(student->dtype), *teacher ? kdst_dtype_get_name((*teacher)->dtype) : "none");
+        return kdst__fail(
+            ctx, KDST_STATUS_DTYPE,
+            "%s: student logits are %s, teacher logits %s; float32 or float64 is expected, both alike", name,
+            kdst_dtype_get_name(student->dtype), *teacher ? kdst_dtype_get_name((*teacher)->dtype) : "none");
     if (labels->dtype != KDST_DTYPE_INT32)
-        return kdst__fail(ctx, KDST_STATUS_DTYPE, "%s: labels are %s, expected int32", name, kdst_dtype_get_name(labels->dtype));
+        return kdst__fail(
+            ctx, KDST_STATUS_DTYPE, "%s: labels are %s, expected int32", name, kdst_dtype_get_name(labels->dtype));
     return check_shapes(ctx, &loss->config, student, *teacher, labels);
 }
 
@@ -135,12 +166,15 @@ static kdst_status forward(kdst__call *call)
     kdst_status status = check_values(call->ctx, c->name, s, t, labels);
     if (!status && call->recording) status = kdst__tensor_new_like(c->name, s, false, &call->saved[0]);
     if (status) return status;
-    status = kdst__distill(kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
-                           t ? kdst__tensor_data(t) : NULL, labels, 1, 0, &value,
-                           call->saved[0] ? kdst__tensor_data(call->saved[0]) : NULL);
+    status = kdst__distill(
+        kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
+        t ? kdst__tensor_data(t) : NULL, labels, 1, 0, &value,
+        call->saved[0] ? kdst__tensor_data(call->saved[0]) : NULL);
     if (status) return kdst__fail_memory(call->ctx, c->name);
-    if (s->dtype == KDST_DTYPE_FLOAT32) *(float *)kdst__tensor_data(call->out) = (float)value;
-    else *(double *)kdst__tensor_data(call->out) = value;
+    if (s->dtype == KDST_DTYPE_FLOAT32)
+        *(float *)kdst__tensor_data(call->out) = (float)value;
+    else
+        *(double *)kdst__tensor_data(call->out) = value;
     return KDST_STATUS_OK;
 }
 
@@ -150,18 +184,29 @@ static kdst_status backward(kdst__call *call)
     const kdst_tensor *d = call->d_out;
     kdst_tensor *ds = call->d_inputs[0];
     if (!ds) return KDST_STATUS_OK;
-    dy = d->dtype == KDST_DTYPE_FLOAT32 ? (double)*(const float *)kdst__tensor_data(d) : *(const double *)kdst__tensor_data(d);
-    kdst__add_into(kdst__tensor_compute(ds), ds->dtype, kdst__tensor_count(ds), dy, kdst__tensor_data(call->saved[0]), kdst__tensor_data(ds));
+    dy = d->dtype == KDST_DTYPE_FLOAT32 ? (double)*(const float *)kdst__tensor_data(d)
+                                        : *(const double *)kdst__tensor_data(d);
+    kdst__add_into(
+        kdst__tensor_compute(ds), ds->dtype, kdst__tensor_count(ds), dy, kdst__tensor_data(call->saved[0]),
+        kdst__tensor_data(ds));
     return KDST_STATUS_OK;
 }
 
 /* Not an operation of the list: its domain is tested through the losses (tests/distillation). */
 static const kdst__op loss_op = {
-    .name = "loss", .min_inputs = 2, .max_inputs = 3, .int_inputs = 1u << 1, .attr_bytes = sizeof(attrs), .shape = shape,
-    .forward = forward, .backward = backward, KDST__DOMAIN(-3, 3),
+    .name = "loss",
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .int_inputs = 1u << 1,
+    .attr_bytes = sizeof(attrs),
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    KDST__DOMAIN(-3, 3),
 };
 
-kdst_status kdst_loss_run(kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, kdst_tensor **out)
+kdst_status
+kdst_loss_run(kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, kdst_tensor **out)
 {
     if (out) *out = NULL;
     if (!loss) return KDST_STATUS_INVALID_ARGUMENT;
@@ -171,7 +216,8 @@ kdst_status kdst_loss_run(kdst_loss *loss, kdst_tensor *student, kdst_tensor *te
     kdst_status status = check_handles(loss, student, &teacher, labels);
     kdst_tensor *constant = NULL;
     if (!status && teacher) /* no gradient flows to the teacher */
-        status = kdst__tensor_view(loss->config.name, teacher, teacher->rank, teacher->shape, teacher->stride, teacher->offset, &constant);
+        status = kdst__tensor_view(
+            loss->config.name, teacher, teacher->rank, teacher->shape, teacher->stride, teacher->offset, &constant);
     const attrs a = {loss->config};
     kdst_tensor *inputs[] = {student, labels, constant};
     if (!status) status = kdst__op_run(&loss_op, inputs, 3, &a, out);
@@ -186,18 +232,22 @@ static kdst_status check_grad(kdst_loss *loss, const kdst_tensor *student, const
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     if (!grad) return KDST_STATUS_OK;
     if (grad->base.ctx != loss->base.ctx)
-        return kdst__fail(loss->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: grad belongs to another context", loss->config.name);
+        return kdst__fail(
+            loss->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: grad belongs to another context", loss->config.name);
     if (grad->dtype != student->dtype)
-        return kdst__fail(loss->base.ctx, KDST_STATUS_DTYPE, "%s: grad is %s, student logits are %s", loss->config.name,
-                          kdst_dtype_get_name(grad->dtype), kdst_dtype_get_name(student->dtype));
+        return kdst__fail(
+            loss->base.ctx, KDST_STATUS_DTYPE, "%s: grad is %s, student logits are %s", loss->config.name,
+            kdst_dtype_get_name(grad->dtype), kdst_dtype_get_name(student->dtype));
     if (!kdst__tensor_same_shape(grad, student))
-        return kdst__fail(loss->base.ctx, KDST_STATUS_SHAPE, "%s: grad is %s, student logits are %s", loss->config.name,
-                          kdst__shape_text(grad->rank, grad->shape, a), kdst__shape_text(student->rank, student->shape, b));
+        return kdst__fail(
+            loss->base.ctx, KDST_STATUS_SHAPE, "%s: grad is %s, student logits are %s", loss->config.name,
+            kdst__shape_text(grad->rank, grad->shape, a), kdst__shape_text(student->rank, student->shape, b));
     return KDST_STATUS_OK;
 }
 
 kdst_status kdst_loss_compute(
-    kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, double *out_value, kdst_tensor *out_grad)
+    kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, double *out_value,
+    kdst_tensor *out_grad)
 {
     kdst_tensor *s = NULL, *t = NULL, *y = NULL, *g = NULL;
     double value;
@@ -211,12 +261,15 @@ kdst_status kdst_loss_compute(
     if (!status && teacher) status = kdst__tensor_to_contiguous(name, teacher, &t);
     if (!status) status = kdst__tensor_to_contiguous(name, labels, &y);
     if (!status) status = check_values(ctx, name, s, t, kdst__tensor_data(y));
-    if (!status && out_grad && kdst__tensor_contiguous(out_grad)) kdst__handle_retain(g = out_grad);
-    else if (!status && out_grad) status = kdst__tensor_new_like(name, out_grad, false, &g);
+    if (!status && out_grad && kdst__tensor_contiguous(out_grad))
+        kdst__handle_retain(g = out_grad);
+    else if (!status && out_grad)
+        status = kdst__tensor_new_like(name, out_grad, false, &g);
     if (!status) {
         const kdst__distill_params params = params_of(&loss->config, s->shape[0], s->shape[1]);
-        status = kdst__distill(kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
-                               t ? kdst__tensor_data(t) : NULL, kdst__tensor_data(y), 1, 0, &value, g ? kdst__tensor_data(g) : NULL);
+        status = kdst__distill(
+            kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
+            t ? kdst__tensor_data(t) : NULL, kdst__tensor_data(y), 1, 0, &value, g ? kdst__tensor_data(g) : NULL);
         if (status) kdst__fail_memory(ctx, name);
     }
     if (!status && out_grad && g != out_grad) status = kdst__tensor_assign(name, out_grad, g);

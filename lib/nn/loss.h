@@ -17,13 +17,13 @@ struct kdst__loss_config {
     double alpha;       /* weight of the soft part; 0 leaves the hard one alone */
     double temperature; /* of the target */
     double student_temperature;
-    double factor;      /* multiplier and T^2 */
-    double epsilon;     /* label smoothing */
-    int32_t others;     /* smoothing over the other classes: eps / (K - 1) */
+    double factor;  /* multiplier and T^2 */
+    double epsilon; /* label smoothing */
+    int32_t others; /* smoothing over the other classes: eps / (K - 1) */
     int32_t element_mean;
-    int32_t soft;       /* KDST__SOFT_… */
+    int32_t soft; /* KDST__SOFT_… */
     double correct_prob;
-    int32_t logprob;    /* virtual teacher: logits are log p^d, else p^d */
+    int32_t logprob; /* virtual teacher: logits are log p^d, else p^d */
 };
 
 struct kdst_loss {

@@ -36,8 +36,7 @@ static kdst_status build(builder *b, const kdst__model_row *rows, kdst_layer **o
 
 static int64_t out_size(const builder *b, int32_t out)
 {
-    if (out == ROW_CLASSES)
-        return b->config->classes;
+    if (out == ROW_CLASSES) return b->config->classes;
     return out == ROW_WIDTH ? b->width : (int64_t)ceil(b->config->width * out);
 }
 
@@ -46,10 +45,8 @@ static const char *row_name(const builder *b, const kdst__model_row *row, char t
 {
     const char *name = row->name != NULL ? row->name : "";
     const char *bar = strchr(name, '|');
-    if (bar == NULL)
-        return name;
-    if (b->config->names == 1)
-        return bar + 1;
+    if (bar == NULL) return name;
+    if (b->config->names == 1) return bar + 1;
     memcpy(text, name, (size_t)(bar - name));
     text[bar - name] = '\0';
     return text;
@@ -62,7 +59,8 @@ static kdst_status slide(builder *b, int64_t kernel, int64_t stride, int64_t pad
     if (room < 0)
         return kdst__fail(
             b->ctx, KDST_STATUS_INVALID_ARGUMENT,
-            "model_create: image_size is too small for %s: a window of %" PRId64 " meets a map of %" PRId64 " with padding %" PRId64,
+            "model_create: image_size is too small for %s: a window of %" PRId64 " meets a map of %" PRId64
+            " with padding %" PRId64,
             b->model->name, kernel, b->side, padding);
     b->side = room / stride + 1;
     return KDST_STATUS_OK;
@@ -73,8 +71,12 @@ static kdst_status build_conv(builder *b, const kdst__model_row *row, kdst_layer
     int64_t stride = row->stride == ROW_STRIDE ? b->stride : row->stride;
     int64_t in = b->features, features = out_size(b, row->out);
     const kdst__weighted_config config = {
-        .kernel = {row->kernel, row->kernel}, .stride = {stride, stride}, .padding = {row->padding, row->padding},
-        .bias = row->bias, .dtype = b->config->dtype, .init = b->model->conv_init};
+        .kernel = {row->kernel, row->kernel},
+        .stride = {stride, stride},
+        .padding = {row->padding, row->padding},
+        .bias = row->bias,
+        .dtype = b->config->dtype,
+        .init = b->model->conv_init};
     kdst_status status = slide(b, row->kernel, stride, row->padding);
     b->features = features;
     return status == KDST_STATUS_OK ? kdst__layer_conv2d_new(b->ctx, in, features, &config, out) : status;
@@ -104,8 +106,7 @@ static kdst_status build_stage(builder *b, const kdst__model_row *row, kdst_laye
     for (int32_t i = 0; i < row->count && status == KDST_STATUS_OK; i++) {
         b->stride = i == 0 ? row->stride : 1;
         status = build(b, row->body, &block);
-        if (status == KDST_STATUS_OK)
-            status = kdst__layer_attach("model_create", stage, NULL, block);
+        if (status == KDST_STATUS_OK) status = kdst__layer_attach("model_create", stage, NULL, block);
         kdst_layer_release(block);
         block = NULL;
     }
@@ -207,28 +208,27 @@ static kdst_status fail_unknown(kdst_context *ctx, const char *name)
         if (kdst__text_distance(name, kdst__models[i].name) < kdst__text_distance(name, kdst__models[nearest].name))
             nearest = i;
     return kdst__fail(
-        ctx, KDST_STATUS_NOT_FOUND, "model_create: no network \"%.64s\", did you mean \"%s\"?", name, kdst__models[nearest].name);
+        ctx, KDST_STATUS_NOT_FOUND, "model_create: no network \"%.64s\", did you mean \"%s\"?", name,
+        kdst__models[nearest].name);
 }
 
 kdst_status kdst_model_create(kdst_context *ctx, const char *name, const kdst_options *given, kdst_layer **out)
 {
     config config;
     kdst_status status = kdst__layer_begin(ctx, "model_create", out);
-    if (status != KDST_STATUS_OK)
-        return status;
-    if (name == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "model_create: name is NULL");
+    if (status != KDST_STATUS_OK) return status;
+    if (name == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "model_create: name is NULL");
     const kdst__model *model = NULL;
     for (int64_t i = 0; i < kdst__model_number; i++)
-        if (strcmp(kdst__models[i].name, name) == 0)
-            model = &kdst__models[i];
-    if (model == NULL)
-        return fail_unknown(ctx, name);
+        if (strcmp(kdst__models[i].name, name) == 0) model = &kdst__models[i];
+    if (model == NULL) return fail_unknown(ctx, name);
     status = kdst__options_parse(ctx, "model_create", &kdst__schema_model, given, &config);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     builder b = {
-        .ctx = ctx, .model = model, .config = &config, .stride = 1,
+        .ctx = ctx,
+        .model = model,
+        .config = &config,
+        .stride = 1,
         .features = config.channels > 0 ? config.channels : model->channels,
         .side = config.image_size > 0 ? config.image_size : model->image_size};
     return build(&b, model->rows, out);

@@ -24,9 +24,9 @@ typedef enum kdst__model_op {
     ROW_GLOBAL_POOL, /* mean over the map; the rest is flat */
     ROW_FLATTEN,     /*  */
     ROW_LINEAR,      /* name, out; with bias */
-    ROW_STAGE,       /* name, out, stride, count, body: `count` blocks "0", "1", … of width out; the first has the stride */
-    ROW_RESIDUAL,    /* name (of the shortcut), body, shortcut: relu(body + x), or + shortcut where the shape changes */
-    ROW_ZERO_PAD     /* out, stride: the parameter-free shortcut, option A */
+    ROW_STAGE, /* name, out, stride, count, body: `count` blocks "0", "1", … of width out; the first has the stride */
+    ROW_RESIDUAL, /* name (of the shortcut), body, shortcut: relu(body + x), or + shortcut where the shape changes */
+    ROW_ZERO_PAD  /* out, stride: the parameter-free shortcut, option A */
 } kdst__model_op;
 
 typedef struct kdst__model_row {

@@ -33,21 +33,17 @@ static const kdst__class class = {"optimizer", destroy};
 
 kdst_status kdst__optimizer_begin(kdst_context *ctx, const char *function, kdst_optimizer **out)
 {
-    if (out != NULL)
-        *out = NULL;
-    if (ctx == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (out != NULL) *out = NULL;
+    if (ctx == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
-    if (out == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", function);
+    if (out == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", function);
     return KDST_STATUS_OK;
 }
 
 kdst_status kdst__optimizer_new(kdst_context *ctx, const kdst__optimizer_kind *kind, kdst_optimizer **out)
 {
     *out = kdst__handle_create(ctx, &class, kind->bytes);
-    if (*out == NULL)
-        return KDST_STATUS_OUT_OF_MEMORY;
+    if (*out == NULL) return KDST_STATUS_OUT_OF_MEMORY;
     (*out)->kind = kind;
     return KDST_STATUS_OK;
 }
@@ -67,10 +63,10 @@ void kdst_optimizer_release(kdst_optimizer *optimizer)
 static kdst_status check_tensor(kdst_optimizer *optimizer, const char *function, const char *name, kdst_tensor *tensor)
 {
     kdst_context *ctx = optimizer->base.ctx;
-    if (name[0] == '\0')
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: name is empty", function);
+    if (name[0] == '\0') return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: name is empty", function);
     if (tensor->base.ctx != ctx)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: \"%.255s\" belongs to another context", function, name);
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: \"%.255s\" belongs to another context", function, name);
     if (!kdst__dtype_is_float(tensor->dtype))
         return kdst__fail(
             ctx, KDST_STATUS_DTYPE, "%s: \"%.255s\" is %s, allowed are float32 and float64", function, name,
@@ -81,7 +77,8 @@ static kdst_status check_tensor(kdst_optimizer *optimizer, const char *function,
         const kdst__optimizer_entry *other = &optimizer->entries[i];
         if (other->tensor == tensor || strcmp(other->names, name) == 0)
             return kdst__fail(
-                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: \"%.255s\" was added before, as \"%.255s\"", function, name, other->names);
+                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: \"%.255s\" was added before, as \"%.255s\"", function, name,
+                other->names);
     }
     return KDST_STATUS_OK;
 }
@@ -93,8 +90,7 @@ static bool make_names(const kdst_optimizer *optimizer, const char *name, kdst__
     for (int32_t s = 0; s < optimizer->slot_count; s++)
         bytes += length + strlen(optimizer->slot_suffix[s]) + 2;
     char *at = kdst__alloc(kdst__context_memory(optimizer->base.ctx), bytes);
-    if (at == NULL)
-        return false;
+    if (at == NULL) return false;
     entry->names = at;
     entry->name_bytes = bytes;
     strcpy(at, name);
@@ -114,19 +110,17 @@ static kdst_status add(kdst_optimizer *optimizer, const char *function, const ch
     kdst__memory *memory = kdst__context_memory(optimizer->base.ctx);
     kdst__optimizer_entry entry = {0};
     kdst_status status = check_tensor(optimizer, function, name, tensor);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     if (optimizer->count == optimizer->capacity) {
         int64_t capacity = optimizer->capacity == 0 ? 16 : 2 * optimizer->capacity;
         kdst__optimizer_entry *entries = kdst__realloc(
-            memory, optimizer->entries, (size_t)optimizer->capacity * sizeof *entries, (size_t)capacity * sizeof *entries);
-        if (entries == NULL)
-            return kdst__fail_memory(optimizer->base.ctx, function);
+            memory, optimizer->entries, (size_t)optimizer->capacity * sizeof *entries,
+            (size_t)capacity * sizeof *entries);
+        if (entries == NULL) return kdst__fail_memory(optimizer->base.ctx, function);
         optimizer->entries = entries;
         optimizer->capacity = capacity;
     }
-    if (!make_names(optimizer, name, &entry))
-        return kdst__fail_memory(optimizer->base.ctx, function);
+    if (!make_names(optimizer, name, &entry)) return kdst__fail_memory(optimizer->base.ctx, function);
     kdst_tensor_retain(tensor);
     entry.tensor = tensor;
     optimizer->entries[optimizer->count++] = entry;
@@ -135,31 +129,28 @@ static kdst_status add(kdst_optimizer *optimizer, const char *function, const ch
 
 kdst_status kdst_optimizer_add_tensor(kdst_optimizer *optimizer, const char *name, kdst_tensor *tensor)
 {
-    if (optimizer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(optimizer->base.ctx);
     if (name == NULL || tensor == NULL)
         return kdst__fail(
-            optimizer->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "optimizer_add_tensor: %s is NULL", name == NULL ? "name" : "tensor");
+            optimizer->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "optimizer_add_tensor: %s is NULL",
+            name == NULL ? "name" : "tensor");
     return add(optimizer, "optimizer_add_tensor", name, tensor);
 }
 
 kdst_status kdst_optimizer_add_layer(kdst_optimizer *optimizer, kdst_layer *layer)
 {
-    if (optimizer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = optimizer->base.ctx;
     kdst__enter(ctx);
-    if (layer == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "optimizer_add_layer: layer is NULL");
+    if (layer == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "optimizer_add_layer: layer is NULL");
     if (layer->base.ctx != ctx)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "optimizer_add_layer: layer belongs to another context");
     const kdst__layer_entry *entries;
     int64_t count, before = optimizer->count;
     kdst_status status = kdst__layer_get_entries("optimizer_add_layer", layer, &entries, &count);
     for (int64_t i = 0; status == KDST_STATUS_OK && i < count; i++)
-        if (entries[i].is_parameter)
-            status = add(optimizer, "optimizer_add_layer", entries[i].name, entries[i].tensor);
+        if (entries[i].is_parameter) status = add(optimizer, "optimizer_add_layer", entries[i].name, entries[i].tensor);
     while (status != KDST_STATUS_OK && optimizer->count > before)
         empty_entry(kdst__context_memory(ctx), &optimizer->entries[--optimizer->count]);
     return status;
@@ -167,8 +158,7 @@ kdst_status kdst_optimizer_add_layer(kdst_optimizer *optimizer, kdst_layer *laye
 
 kdst_status kdst_optimizer_clear_grads(kdst_optimizer *optimizer)
 {
-    if (optimizer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(optimizer->base.ctx);
     kdst_status status = KDST_STATUS_OK;
     for (int64_t i = 0; i < optimizer->count && status == KDST_STATUS_OK; i++)
@@ -183,12 +173,11 @@ static kdst_status make_slots(const kdst_optimizer *optimizer, const char *funct
 {
     kdst_tensor *made[KDST__OPTIMIZER_SLOTS] = {NULL};
     kdst_status status = KDST_STATUS_OK;
-    if (optimizer->slot_count == 0 || entry->slots[0] != NULL)
-        return KDST_STATUS_OK;
+    if (optimizer->slot_count == 0 || entry->slots[0] != NULL) return KDST_STATUS_OK;
     for (int32_t s = 0; s < optimizer->slot_count && status == KDST_STATUS_OK; s++)
         status = s + 1 < optimizer->slot_count
-                     ? kdst__tensor_new_like(function, entry->tensor, true, &made[s])
-                     : kdst__tensor_new(optimizer->base.ctx, function, KDST_DTYPE_INT32, 0, NULL, true, &made[s]);
+            ? kdst__tensor_new_like(function, entry->tensor, true, &made[s])
+            : kdst__tensor_new(optimizer->base.ctx, function, KDST_DTYPE_INT32, 0, NULL, true, &made[s]);
     for (int32_t s = 0; s < optimizer->slot_count; s++) {
         if (status == KDST_STATUS_OK)
             entry->slots[s] = made[s];
@@ -201,8 +190,7 @@ static kdst_status make_slots(const kdst_optimizer *optimizer, const char *funct
 /* Counts the update that begins; the counter stops at the largest int32. */
 static int64_t count_update(const kdst_optimizer *optimizer, const kdst__optimizer_entry *entry)
 {
-    if (optimizer->slot_count == 0)
-        return 0;
+    if (optimizer->slot_count == 0) return 0;
     kdst_tensor *counter = entry->slots[optimizer->slot_count - 1];
     int32_t *updates = kdst__tensor_data(counter);
     *updates += *updates < INT32_MAX;
@@ -212,28 +200,27 @@ static int64_t count_update(const kdst_optimizer *optimizer, const kdst__optimiz
 
 kdst_status kdst_optimizer_run(kdst_optimizer *optimizer)
 {
-    if (optimizer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = optimizer->base.ctx;
     kdst__enter(ctx);
     for (int64_t i = 0; i < optimizer->count; i++) {
         const kdst__optimizer_entry *entry = &optimizer->entries[i];
         const kdst_tensor *grad = entry->tensor->grad;
-        if (grad != NULL && !kdst__all_finite(
-                                kdst__tensor_compute(grad), grad->dtype, kdst__tensor_count(grad), kdst__tensor_data(grad)))
+        if (grad != NULL &&
+            !kdst__all_finite(
+                kdst__tensor_compute(grad), grad->dtype, kdst__tensor_count(grad), kdst__tensor_data(grad)))
             return kdst__fail(
                 ctx, KDST_STATUS_STATE, "optimizer_run: \"%.255s\": gradient is not finite", entry->names);
     }
     for (int64_t i = 0; i < optimizer->count; i++) {
         kdst__optimizer_entry *entry = &optimizer->entries[i];
-        kdst_status status = entry->tensor->grad != NULL ? make_slots(optimizer, "optimizer_run", entry) : KDST_STATUS_OK;
-        if (status != KDST_STATUS_OK)
-            return status;
+        kdst_status status =
+            entry->tensor->grad != NULL ? make_slots(optimizer, "optimizer_run", entry) : KDST_STATUS_OK;
+        if (status != KDST_STATUS_OK) return status;
     }
     for (int64_t i = 0; i < optimizer->count; i++) {
         const kdst__optimizer_entry *entry = &optimizer->entries[i];
-        if (entry->tensor->grad == NULL)
-            continue;
+        if (entry->tensor->grad == NULL) continue;
         optimizer->kind->update(optimizer, entry, count_update(optimizer, entry));
         kdst__tensor_touch(entry->tensor);
         for (int32_t s = 0; s + 1 < optimizer->slot_count; s++)
@@ -247,8 +234,7 @@ kdst_status kdst_optimizer_run(kdst_optimizer *optimizer)
 
 kdst_status kdst_optimizer_set_learning_rate(kdst_optimizer *optimizer, double learning_rate)
 {
-    if (optimizer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(optimizer->base.ctx);
     if (!(learning_rate >= 0 && isfinite(learning_rate)))
         return kdst__fail(
@@ -260,8 +246,7 @@ kdst_status kdst_optimizer_set_learning_rate(kdst_optimizer *optimizer, double l
 
 kdst_status kdst_optimizer_get_learning_rate(kdst_optimizer *optimizer, double *out)
 {
-    if (optimizer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(optimizer->base.ctx);
     if (out == NULL)
         return kdst__fail(
@@ -275,15 +260,11 @@ int64_t kdst_optimizer_get_state_count(const kdst_optimizer *optimizer)
     return optimizer == NULL ? 0 : optimizer->count * optimizer->slot_count;
 }
 
-kdst_status kdst_optimizer_get_state(
-    kdst_optimizer *optimizer, int64_t index, const char **out_name, kdst_tensor **out)
+kdst_status kdst_optimizer_get_state(kdst_optimizer *optimizer, int64_t index, const char **out_name, kdst_tensor **out)
 {
-    if (out_name != NULL)
-        *out_name = NULL;
-    if (out != NULL)
-        *out = NULL;
-    if (optimizer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (out_name != NULL) *out_name = NULL;
+    if (out != NULL) *out = NULL;
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(optimizer->base.ctx);
     int64_t count = kdst_optimizer_get_state_count(optimizer);
     if (index < 0 || index >= count)
@@ -292,12 +273,9 @@ kdst_status kdst_optimizer_get_state(
             "optimizer_get_state: index is %" PRId64 ", the state has %" PRId64 " tensors", index, count);
     kdst__optimizer_entry *entry = &optimizer->entries[index / optimizer->slot_count];
     kdst_status status = make_slots(optimizer, "optimizer_get_state", entry);
-    if (status != KDST_STATUS_OK)
-        return status;
-    if (out_name != NULL)
-        *out_name = entry->slot_names[index % optimizer->slot_count];
-    if (out != NULL)
-        *out = entry->slots[index % optimizer->slot_count];
+    if (status != KDST_STATUS_OK) return status;
+    if (out_name != NULL) *out_name = entry->slot_names[index % optimizer->slot_count];
+    if (out != NULL) *out = entry->slots[index % optimizer->slot_count];
     return KDST_STATUS_OK;
 }
 
@@ -308,8 +286,7 @@ int64_t kdst_optimizer_get_steps(const kdst_optimizer *optimizer)
 
 kdst_status kdst_optimizer_set_steps(kdst_optimizer *optimizer, int64_t steps)
 {
-    if (optimizer == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(optimizer->base.ctx);
     if (steps < 0)
         return kdst__fail(

@@ -32,7 +32,7 @@ struct kdst_optimizer {
     const kdst__optimizer_kind *kind;
     double learning_rate;
     int64_t steps;
-    int32_t slot_count;                           /* 0, or moments and the counter */
+    int32_t slot_count;                             /* 0, or moments and the counter */
     const char *slot_suffix[KDST__OPTIMIZER_SLOTS]; /* static; the last is "updates" */
     int64_t count, capacity;
     kdst__optimizer_entry *entries;

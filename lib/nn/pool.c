@@ -29,8 +29,8 @@ static const kdst__layer_kind max_kind = {"max_pool2d", sizeof(pool), run_max, f
 static const kdst__layer_kind avg_kind = {"avg_pool2d", sizeof(pool), run_avg, false};
 static const kdst__layer_kind global_kind = {"global_avg_pool2d", sizeof(kdst_layer), run_global, false};
 
-static kdst_status create(
-    kdst_context *ctx, const kdst__layer_kind *kind, const kdst__pool2d_attrs *attrs, kdst_layer **out)
+static kdst_status
+create(kdst_context *ctx, const kdst__layer_kind *kind, const kdst__pool2d_attrs *attrs, kdst_layer **out)
 {
     for (int i = 0; i < 2; i++)
         if (attrs->padding[i] > attrs->kernel[i] / 2)
@@ -38,8 +38,7 @@ static kdst_status create(
                 ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: padding is %" PRId64 ", allowed is half the kernel of %" PRId64,
                 kind->name, attrs->padding[i], attrs->kernel[i]);
     kdst_status status = kdst__layer_new(ctx, kind, out);
-    if (status == KDST_STATUS_OK)
-        ((pool *)*out)->attrs = *attrs;
+    if (status == KDST_STATUS_OK) ((pool *)*out)->attrs = *attrs;
     return status;
 }
 

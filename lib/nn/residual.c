@@ -32,8 +32,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
         kdst_tensor_retain(x);
         around = x;
     }
-    if (status != KDST_STATUS_OK)
-        goto done;
+    if (status != KDST_STATUS_OK) goto done;
     if (!kdst__tensor_same_shape(straight, around)) {
         status = kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE, "residual: the body gives %s, the shortcut %s",
@@ -57,12 +56,12 @@ done:
 static const kdst__layer_kind kind = {"residual", sizeof(residual), run, false};
 
 kdst_status kdst__layer_residual_new(
-    kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, bool activation, const char *shortcut_name, kdst_layer **out)
+    kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, bool activation, const char *shortcut_name,
+    kdst_layer **out)
 {
     kdst_layer *layer;
     kdst_status status = kdst__layer_new(ctx, &kind, &layer);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     ((residual *)layer)->activation = activation;
     status = kdst__layer_attach("residual", layer, "", body);
     if (status == KDST_STATUS_OK && shortcut != NULL)
@@ -81,12 +80,10 @@ kdst_status kdst_layer_residual_create(
 {
     config c;
     kdst_status status = kdst__layer_begin(ctx, "residual", out);
-    if (status != KDST_STATUS_OK)
-        return status;
-    if (body == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "residual: body is NULL");
+    if (status != KDST_STATUS_OK) return status;
+    if (body == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "residual: body is NULL");
     status = kdst__options_parse(ctx, "residual", &kdst__schema_layer_residual, given, &c);
     return status == KDST_STATUS_OK
-               ? kdst__layer_residual_new(ctx, body, shortcut, c.activation == 0, c.shortcut_name, out)
-               : status;
+        ? kdst__layer_residual_new(ctx, body, shortcut, c.activation == 0, c.shortcut_name, out)
+        : status;
 }

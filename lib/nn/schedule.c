@@ -63,8 +63,7 @@ static double step_factor(const kdst_schedule *schedule, int64_t step)
     for (int64_t i = 0; i < c->milestones_count; i++)
         decays += c->milestones[i] <= step;
     double factor = decays > 0 ? pow(c->gamma, (double)decays) : 1;
-    if (step < c->warmup)
-        factor *= c->warmup_start + (1 - c->warmup_start) * ((double)(step + 1) / (double)c->warmup);
+    if (step < c->warmup) factor *= c->warmup_start + (1 - c->warmup_start) * ((double)(step + 1) / (double)c->warmup);
     return factor;
 }
 
@@ -72,10 +71,8 @@ static double cosine_factor(const kdst_schedule *schedule, int64_t step)
 {
     const cosine_config *c = &schedule->cosine;
     const double pi = 3.14159265358979323846;
-    if (step < c->warmup)
-        return (double)(step + 1) / (double)c->warmup;
-    if (step >= schedule->total)
-        return c->minimum;
+    if (step < c->warmup) return (double)(step + 1) / (double)c->warmup;
+    if (step >= schedule->total) return c->minimum;
     double t = (double)(step - c->warmup) / (double)(schedule->total - c->warmup);
     return c->minimum + (1 - c->minimum) * (1 + cos(pi * t)) / 2;
 }
@@ -83,22 +80,17 @@ static double cosine_factor(const kdst_schedule *schedule, int64_t step)
 /* Beginning of every creator. */
 static kdst_status begin(kdst_context *ctx, const char *function, kdst_schedule **out)
 {
-    if (out != NULL)
-        *out = NULL;
-    if (ctx == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (out != NULL) *out = NULL;
+    if (ctx == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
-    if (out == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", function);
+    if (out == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", function);
     return KDST_STATUS_OK;
 }
 
-static kdst_status create(
-    kdst_context *ctx, double (*factor)(const kdst_schedule *, int64_t), kdst_schedule **out)
+static kdst_status create(kdst_context *ctx, double (*factor)(const kdst_schedule *, int64_t), kdst_schedule **out)
 {
     *out = kdst__handle_create(ctx, &class, sizeof **out);
-    if (*out == NULL)
-        return KDST_STATUS_OUT_OF_MEMORY;
+    if (*out == NULL) return KDST_STATUS_OUT_OF_MEMORY;
     (*out)->factor = factor;
     return KDST_STATUS_OK;
 }
@@ -120,15 +112,13 @@ kdst_status kdst_schedule_step_create(kdst_context *ctx, const kdst_options *giv
             status = kdst__fail(
                 ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_step: milestones must rise, %" PRId64 " follows %" PRId64,
                 config.milestones[i], config.milestones[i - 1]);
-    if (status == KDST_STATUS_OK)
-        status = create(ctx, step_factor, out);
-    if (status == KDST_STATUS_OK)
-        (*out)->step = config;
+    if (status == KDST_STATUS_OK) status = create(ctx, step_factor, out);
+    if (status == KDST_STATUS_OK) (*out)->step = config;
     return status;
 }
 
-kdst_status kdst_schedule_cosine_create(
-    kdst_context *ctx, int64_t total, const kdst_options *given, kdst_schedule **out)
+kdst_status
+kdst_schedule_cosine_create(kdst_context *ctx, int64_t total, const kdst_options *given, kdst_schedule **out)
 {
     cosine_config config;
     kdst_status status = begin(ctx, "schedule_cosine", out);
@@ -139,10 +129,9 @@ kdst_status kdst_schedule_cosine_create(
         status = kdst__options_parse(ctx, "schedule_cosine", &kdst__schema_schedule_cosine, given, &config);
     if (status == KDST_STATUS_OK && config.warmup >= total)
         status = kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_cosine: warmup is %" PRId64 ", allowed is less than total, %" PRId64,
-            config.warmup, total);
-    if (status == KDST_STATUS_OK)
-        status = create(ctx, cosine_factor, out);
+            ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "schedule_cosine: warmup is %" PRId64 ", allowed is less than total, %" PRId64, config.warmup, total);
+    if (status == KDST_STATUS_OK) status = create(ctx, cosine_factor, out);
     if (status == KDST_STATUS_OK) {
         (*out)->cosine = config;
         (*out)->total = total;
@@ -162,12 +151,10 @@ void kdst_schedule_release(kdst_schedule *schedule)
 
 kdst_status kdst_schedule_get_factor(kdst_schedule *schedule, int64_t step, double *out)
 {
-    if (schedule == NULL)
-        return KDST_STATUS_INVALID_ARGUMENT;
+    if (schedule == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = schedule->base.ctx;
     kdst__enter(ctx);
-    if (out == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_get_factor: out is NULL");
+    if (out == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_get_factor: out is NULL");
     if (step < 0)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_get_factor: step is %" PRId64 ", allowed is 0 and more", step);

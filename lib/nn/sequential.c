@@ -9,8 +9,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
         kdst_tensor *next;
         kdst_status status = kdst__layer_run(layer->children[i], x, &next);
         kdst_tensor_release(x);
-        if (status != KDST_STATUS_OK)
-            return status;
+        if (status != KDST_STATUS_OK) return status;
         x = next;
     }
     *out = x;

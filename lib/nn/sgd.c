@@ -43,17 +43,15 @@ kdst_status kdst_optimizer_sgd_create(kdst_context *ctx, const kdst_options *giv
 {
     config config;
     kdst_status status = kdst__optimizer_begin(ctx, "sgd", out);
-    if (status == KDST_STATUS_OK)
-        status = kdst__options_parse(ctx, "sgd", &kdst__schema_optimizer_sgd, given, &config);
+    if (status == KDST_STATUS_OK) status = kdst__options_parse(ctx, "sgd", &kdst__schema_optimizer_sgd, given, &config);
     if (status == KDST_STATUS_OK && config.nesterov && config.momentum == 0)
-        status = kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "sgd: nesterov is 1, momentum is 0: it needs one above 0");
+        status =
+            kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "sgd: nesterov is 1, momentum is 0: it needs one above 0");
     if (status == KDST_STATUS_OK && config.nesterov && config.dampening != 0)
         status = kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "sgd: nesterov is 1, dampening is %g: it needs 0", config.dampening);
-    if (status == KDST_STATUS_OK)
-        status = kdst__optimizer_new(ctx, &kind, out);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status == KDST_STATUS_OK) status = kdst__optimizer_new(ctx, &kind, out);
+    if (status != KDST_STATUS_OK) return status;
     kdst_optimizer *optimizer = *out;
     ((sgd *)optimizer)->config = config;
     optimizer->learning_rate = config.learning_rate;

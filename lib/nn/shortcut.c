@@ -25,8 +25,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
     kdst_status status = KDST_STATUS_OK;
     if (s->stride > 1) {
         status = kdst_slice(x, 2, 0, x->shape[2], s->stride, &rows);
-        if (status == KDST_STATUS_OK)
-            status = kdst_slice(rows, 3, 0, x->shape[3], s->stride, &columns);
+        if (status == KDST_STATUS_OK) status = kdst_slice(rows, 3, 0, x->shape[3], s->stride, &columns);
         last = columns;
     }
     int64_t before = (s->out - s->in) / 2, after = s->out - s->in - before;
@@ -50,16 +49,16 @@ kdst_status kdst_layer_shortcut_create(
     kdst_context *ctx, int64_t in_channels, int64_t out_channels, int64_t stride, kdst_layer **out)
 {
     kdst_status status = kdst__layer_begin(ctx, "shortcut", out);
-    if (status != KDST_STATUS_OK)
-        return status;
+    if (status != KDST_STATUS_OK) return status;
     if (in_channels < 1 || stride < 1)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "shortcut: %s is %" PRId64 ", allowed is 1 and more",
             in_channels < 1 ? "in_channels" : "stride", in_channels < 1 ? in_channels : stride);
     if (out_channels < in_channels)
         return kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT, "shortcut: out_channels is %" PRId64 ", allowed is in_channels, %" PRId64 ", and more",
-            out_channels, in_channels);
+            ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "shortcut: out_channels is %" PRId64 ", allowed is in_channels, %" PRId64 ", and more", out_channels,
+            in_channels);
     status = kdst__layer_new(ctx, &kind, out);
     if (status == KDST_STATUS_OK) {
         shortcut *s = (shortcut *)*out;

@@ -4,7 +4,7 @@
 
 #if KDST_HAVE_DLPACK
 
-#include <dlpack/dlpack.h>
+#  include <dlpack/dlpack.h>
 
 typedef struct exported {
     DLManagedTensor managed;
@@ -42,9 +42,16 @@ kdst_status kdst_tensor_get_dlpack(kdst_tensor *tensor, void **out)
     }
     kdst__handle_retain(e->tensor = tensor);
     e->managed = (DLManagedTensor){
-        .dl_tensor = {.data = kdst__tensor_data(tensor), .device = {kDLCPU, 0}, .ndim = tensor->rank,
-                      .dtype = type_of(tensor->dtype), .shape = e->shape, .strides = e->stride, .byte_offset = 0},
-        .manager_ctx = e, .deleter = delete_exported};
+        .dl_tensor =
+            {.data = kdst__tensor_data(tensor),
+             .device = {kDLCPU, 0},
+             .ndim = tensor->rank,
+             .dtype = type_of(tensor->dtype),
+             .shape = e->shape,
+             .strides = e->stride,
+             .byte_offset = 0},
+        .manager_ctx = e,
+        .deleter = delete_exported};
     *out = &e->managed;
     return KDST_STATUS_OK;
 }
@@ -72,20 +79,24 @@ kdst_status kdst_tensor_create_dlpack(kdst_context *ctx, void *managed, kdst_ten
     if (out) *out = NULL;
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
-    if (!m || !out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_dlpack: %s is NULL", m ? "out" : "managed");
+    if (!m || !out)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_dlpack: %s is NULL", m ? "out" : "managed");
     const DLTensor *t = &m->dl_tensor;
     kdst_dtype dtype = dtype_of(t->dtype);
     if (t->device.device_type != kDLCPU)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_dlpack: device type is %d, expected main memory (%d)",
-                          (int)t->device.device_type, (int)kDLCPU);
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_dlpack: device type is %d, expected main memory (%d)",
+            (int)t->device.device_type, (int)kDLCPU);
     if (!dtype)
-        return kdst__fail(ctx, KDST_STATUS_DTYPE, "tensor_create_dlpack: type code %d of %d bits and %d lanes is not supported",
-                          t->dtype.code, t->dtype.bits, t->dtype.lanes);
+        return kdst__fail(
+            ctx, KDST_STATUS_DTYPE, "tensor_create_dlpack: type code %d of %d bits and %d lanes is not supported",
+            t->dtype.code, t->dtype.bits, t->dtype.lanes);
     kdst_status status = kdst__tensor_check(ctx, "tensor_create_dlpack", dtype, t->ndim, t->shape, &bytes);
     if (status) return status;
     char *data = t->data ? (char *)t->data + t->byte_offset : NULL;
     if ((!data && bytes) || (uintptr_t)data % (uintptr_t)kdst_dtype_get_size(dtype))
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_dlpack: data is %s", data ? "not aligned" : "NULL");
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_dlpack: data is %s", data ? "not aligned" : "NULL");
     kdst__storage *storage = kdst__storage_wrap(kdst__context_memory(ctx), data, m, NULL);
     if (!storage) return kdst__fail_memory(ctx, "tensor_create_dlpack");
     status = kdst__tensor_on(ctx, "tensor_create_dlpack", storage, dtype, t->ndim, t->shape, t->strides, 0, out);

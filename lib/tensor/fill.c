@@ -15,18 +15,35 @@ typedef struct source {
     double (*draw)(const struct source *s, uint64_t i);
 } source;
 
-static double draw_value(const source *s, uint64_t i) { return (void)i, s->a; }
-static double draw_uniform(const source *s, uint64_t i) { return s->a + (s->b - s->a) * kdst__uniform(s->seed, s->stream, i); }
-static double draw_normal(const source *s, uint64_t i) { return s->a + s->b * kdst__normal(s->seed, s->stream, i); }
+static double draw_value(const source *s, uint64_t i)
+{
+    return (void)i, s->a;
+}
+static double draw_uniform(const source *s, uint64_t i)
+{
+    return s->a + (s->b - s->a) * kdst__uniform(s->seed, s->stream, i);
+}
+static double draw_normal(const source *s, uint64_t i)
+{
+    return s->a + s->b * kdst__normal(s->seed, s->stream, i);
+}
 
 static void put(kdst_tensor *t, int64_t at, double value)
 {
     void *data = kdst__tensor_data(t);
     switch (t->dtype) {
-    case KDST_DTYPE_FLOAT32: ((float *)data)[at] = (float)value; break;
-    case KDST_DTYPE_FLOAT64: ((double *)data)[at] = value; break;
-    case KDST_DTYPE_INT32: ((int32_t *)data)[at] = (int32_t)value; break;
-    default: ((uint8_t *)data)[at] = (uint8_t)value; break;
+    case KDST_DTYPE_FLOAT32:
+        ((float *)data)[at] = (float)value;
+        break;
+    case KDST_DTYPE_FLOAT64:
+        ((double *)data)[at] = value;
+        break;
+    case KDST_DTYPE_INT32:
+        ((int32_t *)data)[at] = (int32_t)value;
+        break;
+    default:
+        ((uint8_t *)data)[at] = (uint8_t)value;
+        break;
     }
 }
 
@@ -54,8 +71,9 @@ kdst_status kdst_tensor_set_value(kdst_tensor *tensor, double value)
     if (tensor->dtype == KDST_DTYPE_UINT8) fits = whole && value >= 0 && value <= UINT8_MAX;
     if (tensor->dtype == KDST_DTYPE_BOOL) fits = value == 0 || value == 1;
     if (!fits)
-        return kdst__fail(tensor->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_value: value is %g, which %s cannot hold", value,
-                          kdst_dtype_get_name(tensor->dtype));
+        return kdst__fail(
+            tensor->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_value: value is %g, which %s cannot hold",
+            value, kdst_dtype_get_name(tensor->dtype));
     const source s = {.a = value, .draw = draw_value};
     fill(tensor, &s);
     return KDST_STATUS_OK;
@@ -64,8 +82,9 @@ kdst_status kdst_tensor_set_value(kdst_tensor *tensor, double value)
 static kdst_status fill_random(kdst_tensor *t, const char *function, source *s)
 {
     if (!kdst__dtype_is_float(t->dtype))
-        return kdst__fail(t->base.ctx, KDST_STATUS_DTYPE, "%s: the tensor is %s, expected float32 or float64", function,
-                          kdst_dtype_get_name(t->dtype));
+        return kdst__fail(
+            t->base.ctx, KDST_STATUS_DTYPE, "%s: the tensor is %s, expected float32 or float64", function,
+            kdst_dtype_get_name(t->dtype));
     kdst__next_stream(t->base.ctx, &s->seed, &s->stream);
     fill(t, s);
     return KDST_STATUS_OK;
@@ -76,7 +95,8 @@ kdst_status kdst_tensor_set_uniform(kdst_tensor *tensor, double low, double high
     if (!tensor) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(tensor->base.ctx);
     if (!isfinite(low) || !isfinite(high) || low > high)
-        return kdst__fail(tensor->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_uniform: low is %g, high %g", low, high);
+        return kdst__fail(
+            tensor->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_uniform: low is %g, high %g", low, high);
     source s = {.a = low, .b = high, .draw = draw_uniform};
     return fill_random(tensor, "tensor_set_uniform", &s);
 }
@@ -86,7 +106,9 @@ kdst_status kdst_tensor_set_normal(kdst_tensor *tensor, double mean, double devi
     if (!tensor) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(tensor->base.ctx);
     if (!isfinite(mean) || !isfinite(deviation) || deviation < 0)
-        return kdst__fail(tensor->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_normal: mean is %g, deviation %g", mean, deviation);
+        return kdst__fail(
+            tensor->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_normal: mean is %g, deviation %g", mean,
+            deviation);
     source s = {.a = mean, .b = deviation, .draw = draw_normal};
     return fill_random(tensor, "tensor_set_normal", &s);
 }

@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-static size_t bytes_of(const kdst_tensor *t) { return (size_t)(kdst__tensor_count(t) * kdst_dtype_get_size(t->dtype)); }
+static size_t bytes_of(const kdst_tensor *t)
+{
+    return (size_t)(kdst__tensor_count(t) * kdst_dtype_get_size(t->dtype));
+}
 
 /* A contiguous tensor on plain memory, for kdst__tensor_assign. */
 static kdst_status over_memory(const char *function, kdst_tensor *like, void *data, kdst_tensor **out)
@@ -12,7 +15,8 @@ static kdst_status over_memory(const char *function, kdst_tensor *like, void *da
     kdst__storage *storage = kdst__storage_wrap(kdst__tensor_memory(like), data, NULL, NULL);
     *out = NULL;
     if (!storage) return kdst__fail_memory(like->base.ctx, function);
-    kdst_status status = kdst__tensor_on(like->base.ctx, function, storage, like->dtype, like->rank, like->shape, NULL, 0, out);
+    kdst_status status =
+        kdst__tensor_on(like->base.ctx, function, storage, like->dtype, like->rank, like->shape, NULL, 0, out);
     kdst__storage_release(storage);
     return status;
 }
@@ -23,13 +27,16 @@ static kdst_status transfer(const char *function, kdst_tensor *t, void *memory, 
     kdst_tensor *plain = NULL;
     if (kdst__tensor_contiguous(t)) {
         size_t bytes = bytes_of(t);
-        if (bytes && into_tensor) memcpy(kdst__tensor_data(t), memory, bytes);
-        else if (bytes) memcpy(memory, kdst__tensor_data(t), bytes);
+        if (bytes && into_tensor)
+            memcpy(kdst__tensor_data(t), memory, bytes);
+        else if (bytes)
+            memcpy(memory, kdst__tensor_data(t), bytes);
         if (into_tensor) kdst__tensor_touch(t);
         return KDST_STATUS_OK;
     }
     kdst_status status = over_memory(function, t, memory, &plain);
-    if (!status) status = into_tensor ? kdst__tensor_assign(function, t, plain) : kdst__tensor_assign(function, plain, t);
+    if (!status)
+        status = into_tensor ? kdst__tensor_assign(function, t, plain) : kdst__tensor_assign(function, plain, t);
     kdst__handle_release(plain);
     return status;
 }
@@ -71,8 +78,10 @@ kdst_status kdst_tensor_unmap(kdst_tensor *t)
     if (!t->map_mode) return kdst__fail(t->base.ctx, KDST_STATUS_STATE, "tensor_unmap: the tensor is not mapped");
     kdst_status status = KDST_STATUS_OK;
     if (t->map_mode & KDST_MAP_WRITE) {
-        if (t->mapped_bytes) status = transfer("tensor_unmap", t, t->mapped, true);
-        else kdst__tensor_touch(t);
+        if (t->mapped_bytes)
+            status = transfer("tensor_unmap", t, t->mapped, true);
+        else
+            kdst__tensor_touch(t);
     }
     if (status) return status; /* still mapped: the caller may try again */
     if (t->mapped_bytes) kdst__free(kdst__tensor_memory(t), t->mapped, t->mapped_bytes);
@@ -86,8 +95,9 @@ static kdst_status check_bytes(kdst_tensor *t, const char *function, const void 
 {
     if (!memory) return kdst__fail(t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: the buffer is NULL", function);
     if (bytes < 0 || (size_t)bytes != bytes_of(t))
-        return kdst__fail(t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: bytes is %lld, the tensor has %lld", function,
-                          (long long)bytes, (long long)bytes_of(t));
+        return kdst__fail(
+            t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: bytes is %lld, the tensor has %lld", function,
+            (long long)bytes, (long long)bytes_of(t));
     return KDST_STATUS_OK;
 }
 
@@ -114,14 +124,23 @@ kdst_status kdst_tensor_get_value(kdst_tensor *tensor, double *out)
     kdst__enter(tensor->base.ctx);
     if (!out) return kdst__fail(tensor->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_get_value: out is NULL");
     if (kdst__tensor_count(tensor) != 1)
-        return kdst__fail(tensor->base.ctx, KDST_STATUS_SHAPE, "tensor_get_value: the tensor is %s, expected one element",
-                          kdst__shape_text(tensor->rank, tensor->shape, text));
+        return kdst__fail(
+            tensor->base.ctx, KDST_STATUS_SHAPE, "tensor_get_value: the tensor is %s, expected one element",
+            kdst__shape_text(tensor->rank, tensor->shape, text));
     const void *data = kdst__tensor_data(tensor);
     switch (tensor->dtype) {
-    case KDST_DTYPE_FLOAT32: *out = *(const float *)data; break;
-    case KDST_DTYPE_FLOAT64: *out = *(const double *)data; break;
-    case KDST_DTYPE_INT32: *out = *(const int32_t *)data; break;
-    default: *out = *(const uint8_t *)data; break;
+    case KDST_DTYPE_FLOAT32:
+        *out = *(const float *)data;
+        break;
+    case KDST_DTYPE_FLOAT64:
+        *out = *(const double *)data;
+        break;
+    case KDST_DTYPE_INT32:
+        *out = *(const int32_t *)data;
+        break;
+    default:
+        *out = *(const uint8_t *)data;
+        break;
     }
     return KDST_STATUS_OK;
 }

@@ -38,7 +38,9 @@ void kdst__storage_retain(kdst__storage *s)
 void kdst__storage_release(kdst__storage *s)
 {
     if (!s || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1) return;
-    if (!s->foreign) kdst__free(s->memory, s->data, s->bytes);
-    else if (s->destroy) s->destroy(s->user_data);
+    if (!s->foreign)
+        kdst__free(s->memory, s->data, s->bytes);
+    else if (s->destroy)
+        s->destroy(s->user_data);
     kdst__free(s->memory, s, sizeof *s);
 }

@@ -14,8 +14,8 @@ void kdst__storage_release(kdst__storage *storage); /* nullable */
 
 /* New tensor handle on a storage it retains; row-major strides unless `stride` is given. */
 kdst_status kdst__tensor_on(
-    kdst_context *ctx, const char *function, kdst__storage *storage, kdst_dtype dtype, int64_t rank, const int64_t *shape,
-    const int64_t *stride, int64_t offset, kdst_tensor **out);
+    kdst_context *ctx, const char *function, kdst__storage *storage, kdst_dtype dtype, int64_t rank,
+    const int64_t *shape, const int64_t *stride, int64_t offset, kdst_tensor **out);
 /* Checks type, rank and sizes; the bytes of all elements. */
 kdst_status kdst__tensor_check(
     kdst_context *ctx, const char *function, kdst_dtype dtype, int64_t rank, const int64_t *shape, size_t *out_bytes);

@@ -33,16 +33,19 @@ kdst_status kdst__tensor_check(
     bool empty = false;
     if (!bytes) return kdst__fail(ctx, KDST_STATUS_DTYPE, "%s: dtype is %d, which is no element type", function, dtype);
     if (rank < 0 || rank > KDST__MAX_RANK)
-        return kdst__fail(ctx, KDST_STATUS_SHAPE, "%s: rank is %lld, allowed is 0 to %d", function, (long long)rank, KDST__MAX_RANK);
+        return kdst__fail(
+            ctx, KDST_STATUS_SHAPE, "%s: rank is %lld, allowed is 0 to %d", function, (long long)rank, KDST__MAX_RANK);
     if (rank && !shape) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: shape is NULL", function);
     for (int64_t i = 0; i < rank; i++) {
         if (shape[i] < 0)
-            return kdst__fail(ctx, KDST_STATUS_SHAPE, "%s: size of axis %lld is %lld", function, (long long)i, (long long)shape[i]);
+            return kdst__fail(
+                ctx, KDST_STATUS_SHAPE, "%s: size of axis %lld is %lld", function, (long long)i, (long long)shape[i]);
         empty |= shape[i] == 0;
         /* without the zeros too: strides are products of sizes */
         if (shape[i] && (kdst__mul_overflows(largest, (size_t)shape[i], &largest) || largest > INT64_MAX / 4)) {
             char text[KDST__SHAPE_TEXT];
-            return kdst__fail(ctx, KDST_STATUS_SHAPE, "%s: shape %s is too large", function, kdst__shape_text(rank, shape, text));
+            return kdst__fail(
+                ctx, KDST_STATUS_SHAPE, "%s: shape %s is too large", function, kdst__shape_text(rank, shape, text));
         }
     }
     *out_bytes = empty ? 0 : largest;
@@ -50,8 +53,8 @@ kdst_status kdst__tensor_check(
 }
 
 kdst_status kdst__tensor_on(
-    kdst_context *ctx, const char *function, kdst__storage *storage, kdst_dtype dtype, int64_t rank, const int64_t *shape,
-    const int64_t *stride, int64_t offset, kdst_tensor **out)
+    kdst_context *ctx, const char *function, kdst__storage *storage, kdst_dtype dtype, int64_t rank,
+    const int64_t *shape, const int64_t *stride, int64_t offset, kdst_tensor **out)
 {
     kdst_tensor *t = kdst__handle_create(ctx, &tensor_class, sizeof *t);
     int64_t step = 1;
@@ -71,7 +74,8 @@ kdst_status kdst__tensor_on(
 }
 
 kdst_status kdst__tensor_new(
-    kdst_context *ctx, const char *function, kdst_dtype dtype, int64_t rank, const int64_t *shape, bool zero, kdst_tensor **out)
+    kdst_context *ctx, const char *function, kdst_dtype dtype, int64_t rank, const int64_t *shape, bool zero,
+    kdst_tensor **out)
 {
     size_t bytes = 0;
     *out = NULL;
@@ -84,7 +88,8 @@ kdst_status kdst__tensor_new(
     return status;
 }
 
-kdst_status kdst_tensor_create(kdst_context *ctx, kdst_dtype dtype, int64_t rank, const int64_t *shape, kdst_tensor **out)
+kdst_status
+kdst_tensor_create(kdst_context *ctx, kdst_dtype dtype, int64_t rank, const int64_t *shape, kdst_tensor **out)
 {
     if (out) *out = NULL;
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
@@ -102,7 +107,8 @@ kdst_status kdst_tensor_create_from(
     kdst__enter(ctx);
     if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_from: out is NULL");
     kdst_status status = kdst__tensor_check(ctx, "tensor_create_from", dtype, rank, shape, &bytes);
-    if (!status && bytes && !data) status = kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_from: data is NULL");
+    if (!status && bytes && !data)
+        status = kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_from: data is NULL");
     if (!status) status = kdst__tensor_new(ctx, "tensor_create_from", dtype, rank, shape, false, out);
     if (!status && bytes) memcpy((*out)->storage->data, data, bytes);
     return status;
@@ -124,8 +130,9 @@ kdst_status kdst_tensor_create_foreign(
     }
     if ((status = kdst__tensor_check(ctx, "tensor_create_foreign", dtype, rank, shape, &bytes))) goto fail;
     if ((uintptr_t)data % (uintptr_t)kdst_dtype_get_size(dtype)) {
-        status = kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_foreign: data is not aligned to %s",
-                            kdst_dtype_get_name(dtype));
+        status = kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_foreign: data is not aligned to %s",
+            kdst_dtype_get_name(dtype));
         goto fail;
     }
     storage = kdst__storage_wrap(kdst__context_memory(ctx), data, user_data, destroy);
@@ -141,14 +148,29 @@ fail:
     return status;
 }
 
-void kdst_tensor_retain(kdst_tensor *tensor) { kdst__handle_retain(tensor); }
-void kdst_tensor_release(kdst_tensor *tensor) { kdst__handle_release(tensor); }
+void kdst_tensor_retain(kdst_tensor *tensor)
+{
+    kdst__handle_retain(tensor);
+}
+void kdst_tensor_release(kdst_tensor *tensor)
+{
+    kdst__handle_release(tensor);
+}
 
 /* ---- asking ---- */
 
-kdst_context *kdst_tensor_get_context(const kdst_tensor *tensor) { return tensor ? tensor->base.ctx : NULL; }
-kdst_dtype kdst_tensor_get_dtype(const kdst_tensor *tensor) { return tensor ? tensor->dtype : 0; }
-int64_t kdst_tensor_get_rank(const kdst_tensor *tensor) { return tensor ? tensor->rank : -1; }
+kdst_context *kdst_tensor_get_context(const kdst_tensor *tensor)
+{
+    return tensor ? tensor->base.ctx : NULL;
+}
+kdst_dtype kdst_tensor_get_dtype(const kdst_tensor *tensor)
+{
+    return tensor ? tensor->dtype : 0;
+}
+int64_t kdst_tensor_get_rank(const kdst_tensor *tensor)
+{
+    return tensor ? tensor->rank : -1;
+}
 
 int64_t kdst_tensor_get_size(const kdst_tensor *tensor, int64_t axis)
 {
@@ -162,12 +184,16 @@ int64_t kdst_tensor_get_stride(const kdst_tensor *tensor, int64_t axis)
     return tensor->stride[axis < 0 ? axis + tensor->rank : axis];
 }
 
-int64_t kdst_tensor_get_count(const kdst_tensor *tensor) { return tensor ? kdst__tensor_count(tensor) : -1; }
+int64_t kdst_tensor_get_count(const kdst_tensor *tensor)
+{
+    return tensor ? kdst__tensor_count(tensor) : -1;
+}
 
 int64_t kdst__tensor_count(const kdst_tensor *t)
 {
     int64_t count = 1;
-    for (int32_t i = 0; i < t->rank; i++) count *= t->shape[i];
+    for (int32_t i = 0; i < t->rank; i++)
+        count *= t->shape[i];
     return count;
 }
 
@@ -190,8 +216,9 @@ bool kdst__tensor_same_shape(const kdst_tensor *a, const kdst_tensor *b)
 kdst_status kdst__tensor_axis(const char *function, const kdst_tensor *t, int64_t axis, int64_t *out)
 {
     if (axis >= t->rank || axis < -(int64_t)t->rank)
-        return kdst__fail(t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: axis is %lld, the tensor has rank %d", function,
-                          (long long)axis, t->rank);
+        return kdst__fail(
+            t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: axis is %lld, the tensor has rank %d", function,
+            (long long)axis, t->rank);
     *out = axis < 0 ? axis + t->rank : axis;
     return KDST_STATUS_OK;
 }

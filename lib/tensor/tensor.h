@@ -38,7 +38,7 @@ struct kdst_tensor {
     struct kdst__node *node;        /* result: retained handle of the record, or NULL */
     void *mapped;                   /* while mapped: what the caller got */
     int32_t map_mode;
-    size_t mapped_bytes;            /* > 0: `mapped` is a row-major copy */
+    size_t mapped_bytes; /* > 0: `mapped` is a row-major copy */
 };
 
 /* Address of element 0. */
@@ -50,12 +50,17 @@ static inline void *kdst__tensor_data(const kdst_tensor *t)
 int64_t kdst__tensor_count(const kdst_tensor *t);
 bool kdst__tensor_contiguous(const kdst_tensor *t); /* row-major without gaps (axes of size 1 do not matter) */
 bool kdst__tensor_same_shape(const kdst_tensor *a, const kdst_tensor *b);
-static inline bool kdst__dtype_is_float(kdst_dtype dtype) { return dtype == KDST_DTYPE_FLOAT32 || dtype == KDST_DTYPE_FLOAT64; }
+static inline bool kdst__dtype_is_float(kdst_dtype dtype)
+{
+    return dtype == KDST_DTYPE_FLOAT32 || dtype == KDST_DTYPE_FLOAT64;
+}
 
 /* New contiguous tensor; `zero` clears it. Checks dtype, rank and sizes; `function` begins messages. */
 kdst_status kdst__tensor_new(
-    kdst_context *ctx, const char *function, kdst_dtype dtype, int64_t rank, const int64_t *shape, bool zero, kdst_tensor **out);
-static inline kdst_status kdst__tensor_new_like(const char *function, const kdst_tensor *t, bool zero, kdst_tensor **out)
+    kdst_context *ctx, const char *function, kdst_dtype dtype, int64_t rank, const int64_t *shape, bool zero,
+    kdst_tensor **out);
+static inline kdst_status
+kdst__tensor_new_like(const char *function, const kdst_tensor *t, bool zero, kdst_tensor **out)
 {
     return kdst__tensor_new(t->base.ctx, function, t->dtype, t->rank, t->shape, zero, out);
 }
@@ -73,12 +78,18 @@ kdst_status kdst__tensor_axis(const char *function, const kdst_tensor *t, int64_
 #define KDST__SHAPE_TEXT 128
 const char *kdst__shape_text(int64_t rank, const int64_t *shape, char text[KDST__SHAPE_TEXT]);
 /* Marks the storage as written to. */
-static inline void kdst__tensor_touch(kdst_tensor *t) { t->storage->version++; }
+static inline void kdst__tensor_touch(kdst_tensor *t)
+{
+    t->storage->version++;
+}
 
 static inline kdst__compute *kdst__tensor_compute(const kdst_tensor *t)
 {
     return kdst__slot_get(t->base.ctx, KDST__SLOT_COMPUTE);
 }
-static inline kdst__memory *kdst__tensor_memory(const kdst_tensor *t) { return kdst__context_memory(t->base.ctx); }
+static inline kdst__memory *kdst__tensor_memory(const kdst_tensor *t)
+{
+    return kdst__context_memory(t->base.ctx);
+}
 
 #endif

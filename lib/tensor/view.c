@@ -19,7 +19,9 @@ kdst_status kdst__tensor_to_contiguous(const char *function, kdst_tensor *t, kds
     kdst_tensor *copy = NULL;
     kdst_status status = kdst__tensor_new_like(function, t, false, &copy);
     if (!status) status = kdst__tensor_assign(function, copy, t);
-    if (status) kdst__handle_release(copy);
-    else *out = copy;
+    if (status)
+        kdst__handle_release(copy);
+    else
+        *out = copy;
     return status;
 }
