@@ -5,18 +5,18 @@
  *     backward, weights  dw [O, C T]    += dy [O, N P Q] x windows(x)^T
  *     backward, data     dx [C, N H W]  += w^T [C, O T] x windows(dy)
  *
- * windows() is packed straight from the image into the panels of the product (kernels/pack.c). The gradient of the data is
- * computed phase by phase when the stride s is not 1: input rows h with h mod s = r meet only the taps with (r + padding - k dilation)
+ * windows() is packed straight from the image into the panels of the product (kernels/windows.c); where windows leave the
+ * image, it is first copied with zeros around it (frame.c). The gradient of the data is computed phase by phase when the stride s is not 1: input rows h with h mod s = r meet only the taps with (r + padding - k dilation)
  * divisible by s, and for those dy is read at h div s + (r + padding - k dilation) / s.
  */
-#include "compute/state.h"
+#include "compute/frame.h"
 
 #include <string.h>
 
 /* Taps (k_h, k_w) with their offsets in the image that is read. */
 typedef struct taps {
     int64_t count, capacity;
-    int32_t *dh, *dw, *index;
+    int64_t *dh, *dw, *index;
 } taps;
 
 static kdst_status taps_create(kdst__compute *cp, int64_t capacity, taps *t)
@@ -36,9 +36,9 @@ static void taps_destroy(kdst__compute *cp, taps *t)
 
 static void taps_add(taps *t, int64_t dh, int64_t dw, int64_t index)
 {
-    t->dh[t->count] = (int32_t)dh;
-    t->dw[t->count] = (int32_t)dw;
-    t->index[t->count++] = (int32_t)index;
+    t->dh[t->count] = dh;
+    t->dw[t->count] = dw;
+    t->index[t->count++] = index;
 }
 
 /* Taps of the forward pass: x is read at i stride + k dilation - padding. */
@@ -60,10 +60,13 @@ static void taps_phase(const kdst__conv2d_shape *s, int64_t rh, int64_t rw, taps
         }
 }
 
-static kdst__windows windows_of_x(const kdst__conv2d_shape *s, const taps *t)
+/* Windows of x, and x in its frame. */
+static kdst_status frame_x(
+    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const taps *t, const void *x, kdst__frame *out)
 {
-    return (kdst__windows){.c = s->c, .h = s->h, .w = s->w, .taps = t->count, .i = s->p, .j = s->q,
-                           .step = {s->stride[0], s->stride[1]}, .dh = t->dh, .dw = t->dw};
+    const kdst__windows windows = {.c = s->c, .h = s->h, .w = s->w, .taps = t->count, .i = s->p, .j = s->q,
+                                   .step = {s->stride[0], s->stride[1]}};
+    return kdst__frame_create(cp, dtype, s->n, &windows, t->dh, t->dw, x, out);
 }
 
 /* ---- forward ---- */
@@ -92,14 +95,18 @@ kdst_status kdst__conv2d_forward(
     kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const void *x, const void *w, const void *bias, void *y)
 {
     taps t;
+    kdst__frame frame;
     kdst_status status = taps_create(cp, s->kh * s->kw, &t);
     if (status) return status;
     taps_forward(s, &t);
-    const kdst__windows windows = windows_of_x(s, &t);
+    if ((status = frame_x(cp, dtype, s, &t, x, &frame))) {
+        taps_destroy(cp, &t);
+        return status;
+    }
     const kdst__product product = {
         .dtype = dtype, .accumulate = bias != NULL, .m = s->o, .n = s->n * s->p * s->q, .k = s->c * t.count,
         .a = {.kind = KDST__STRIDED, .data = w, .si = s->c * t.count, .sp = 1},
-        .b = {.kind = KDST__WINDOWS, .data = x, .windows = &windows},
+        .b = {.kind = KDST__WINDOWS, .data = frame.image, .windows = &frame.windows},
         .c = y, .rs = s->p * s->q, .i = s->p, .j = s->q, .gs = s->o * s->p * s->q, .is = s->q, .js = 1};
     if (bias) {
         bias_job j = {.cp = cp, .dtype = dtype, .s = s, .bias = bias, .y = y};
@@ -107,6 +114,7 @@ kdst_status kdst__conv2d_forward(
         kdst__pool_run(cp->pool, j.pieces, bias_piece, &j);
     }
     status = kdst__product_run(cp, &product);
+    kdst__frame_destroy(cp, &frame);
     taps_destroy(cp, &t);
     return status;
 }
@@ -128,24 +136,34 @@ static void bias_gradient_piece(void *arg, int64_t piece, int32_t worker)
     }
 }
 
-kdst_status kdst__conv2d_backward_weights(
-    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const void *x, const void *dy, void *dw, void *db)
+static kdst_status weights_gradient(
+    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const void *x, const void *dy, void *dw)
 {
     taps t;
-    kdst_status status = KDST_STATUS_OK;
-    if (dw) {
-        if ((status = taps_create(cp, s->kh * s->kw, &t))) return status;
-        taps_forward(s, &t);
-        const kdst__windows windows = windows_of_x(s, &t);
+    kdst__frame frame;
+    kdst_status status = taps_create(cp, s->kh * s->kw, &t);
+    if (status) return status;
+    taps_forward(s, &t);
+    status = frame_x(cp, dtype, s, &t, x, &frame);
+    if (!status) {
         const int64_t plane = s->p * s->q, row = s->c * t.count;
         const kdst__product product = {
             .dtype = dtype, .accumulate = 1, .m = s->o, .n = row, .k = s->n * plane,
             .a = {.kind = KDST__STRIDED, .data = dy, .si = plane, .sp = 1, .group = plane, .sg = s->o * plane},
-            .b = {.kind = KDST__WINDOWS_TRANSPOSED, .data = x, .windows = &windows},
+            .b = {.kind = KDST__WINDOWS_TRANSPOSED, .data = frame.image, .windows = &frame.windows},
             .c = dw, .rs = row, .i = 1, .j = row, .js = 1};
         status = kdst__product_run(cp, &product);
-        taps_destroy(cp, &t);
+        kdst__frame_destroy(cp, &frame);
     }
+    taps_destroy(cp, &t);
+    return status;
+}
+
+kdst_status kdst__conv2d_backward_weights(
+    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const void *x, const void *dy, void *dw, void *db)
+{
+    kdst_status status = KDST_STATUS_OK;
+    if (dw) status = weights_gradient(cp, dtype, s, x, dy, dw);
     if (db && !status) {
         bias_job j = {.cp = cp, .dtype = dtype, .s = s, .dy = dy, .db = db};
         j.pieces = kdst__pieces(s->o, kdst__divide_up(16384, s->n * s->p * s->q + 1));
@@ -172,15 +190,19 @@ static kdst_status run_phase(
     void *dx)
 {
     const int64_t rows = kdst__divide_up(s->h - rh, s->stride[0]), columns = kdst__divide_up(s->w - rw, s->stride[1]);
-    const kdst__windows windows = {.c = s->o, .h = s->p, .w = s->q, .taps = t->count, .i = rows, .j = columns, .step = {1, 1}, .dh = t->dh,
-                                   .dw = t->dw};
+    const kdst__windows windows = {.c = s->o, .h = s->p, .w = s->q, .taps = t->count, .i = rows, .j = columns, .step = {1, 1}};
+    kdst__frame frame;
+    kdst_status status = kdst__frame_create(cp, dtype, s->n, &windows, t->dh, t->dw, dy, &frame);
+    if (status) return status;
     const kdst__product product = {
         .dtype = dtype, .accumulate = 1, .m = s->c, .n = s->n * rows * columns, .k = s->o * t->count,
         .a = {.kind = KDST__STRIDED, .data = w, .si = t->count, .sp = 1, .group = t->count, .sg = s->c * t->count},
-        .b = {.kind = KDST__WINDOWS, .data = dy, .windows = &windows},
+        .b = {.kind = KDST__WINDOWS, .data = frame.image, .windows = &frame.windows},
         .c = kdst__at(dtype, dx, rh * s->w + rw), .rs = s->h * s->w, .i = rows, .j = columns, .gs = s->c * s->h * s->w,
         .is = s->stride[0] * s->w, .js = s->stride[1]};
-    return kdst__product_run(cp, &product);
+    status = kdst__product_run(cp, &product);
+    kdst__frame_destroy(cp, &frame);
+    return status;
 }
 
 kdst_status kdst__conv2d_backward_data(

@@ -14,16 +14,24 @@
 #define PIECES 24
 #define PIECE_WORK ((int64_t)400000) /* multiplications worth a piece */
 
+/* Whether tiles of `flat` rows leave clearly fewer rows empty than those of `mr`. */
+static int32_t flat_is_better(int64_t rows, int64_t mr, int64_t flat)
+{
+    return flat < mr && 33 * kdst__divide_up(rows, flat) * flat < 32 * kdst__divide_up(rows, mr) * mr;
+}
+
 void kdst__product_settle(kdst__compute *cp, const kdst__product *product, kdst__product_run_t *out)
 {
     const kdst__gemm_plan *plan = &cp->plans[product->dtype - 1];
     int32_t contiguous = product->js == 1, swapped = plan->rows ? !contiguous && product->rs == 1 : contiguous;
     *out = (kdst__product_run_t){.cp = cp, .plan = plan, .p = *product, .swapped = swapped};
     out->direct = (swapped ? !plan->rows : plan->rows) ? contiguous : product->rs == 1;
-    out->wa = swapped ? plan->nr : plan->mr;
-    out->wb = swapped ? plan->mr : plan->nr;
-    out->pa = swapped ? plan->pack_nr : plan->pack_mr;
-    out->pb = swapped ? plan->pack_mr : plan->pack_nr;
+    out->flat = flat_is_better(swapped ? product->n : product->m, plan->mr, plan->flat);
+    int64_t mr = out->flat ? plan->flat : plan->mr, pack_mr = out->flat ? plan->flat : plan->pack_mr;
+    out->wa = swapped ? plan->nr : mr;
+    out->wb = swapped ? mr : plan->nr;
+    out->pa = swapped ? plan->pack_nr : pack_mr;
+    out->pb = swapped ? pack_mr : plan->pack_nr;
     out->size = kdst__size_of(product->dtype);
     int64_t blocks = kdst__divide_up(product->k, plan->kc);
     out->depth = blocks > 0 ? kdst__divide_up(kdst__divide_up(product->k, blocks), 4) * 4 : 0;

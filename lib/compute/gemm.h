@@ -16,6 +16,7 @@
 /* Which micro-kernel multiplies, and its block sizes. */
 typedef struct kdst__gemm_plan {
     int64_t mr, nr;           /* tile */
+    int64_t flat;             /* rows of the flat tile; mr: there is none */
     int64_t pack_mr, pack_nr; /* widths of packed panels */
     int64_t mc, kc;
     int32_t rows; /* 1: wants rows of C contiguous, 0: columns */
@@ -67,6 +68,7 @@ typedef struct kdst__product_run {
     const kdst__gemm_plan *plan;
     kdst__product p;
     int32_t swapped, direct; /* direct: whole tiles may be written in place */
+    int32_t flat;            /* the flat tile multiplies */
     int64_t wa, wb;          /* tile */
     int64_t pa, pb;          /* panel widths, >= tile */
     int64_t depth;           /* block of k */

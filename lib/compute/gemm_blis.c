@@ -27,7 +27,7 @@ int32_t kdst__gemm_blis_plan(int32_t dtype, kdst__gemm_plan *plan)
     arch_t arch = bli_arch_query_id();
     if (arch == BLIS_ARCH_GENERIC) return 0;
     cntx_t *context = bli_gks_query_cntx();
-    plan->mr = bli_cntx_get_blksz_def_dt(type, BLIS_MR, context);
+    plan->mr = plan->flat = bli_cntx_get_blksz_def_dt(type, BLIS_MR, context);
     plan->nr = bli_cntx_get_blksz_def_dt(type, BLIS_NR, context);
     plan->pack_mr = bli_cntx_get_blksz_max_dt(type, BLIS_MR, context);
     plan->pack_nr = bli_cntx_get_blksz_max_dt(type, BLIS_NR, context);

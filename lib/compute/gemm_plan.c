@@ -13,7 +13,7 @@
 static void own_plan(const kdst__compute *cp, int32_t dtype, kdst__gemm_plan *plan)
 {
     *plan = (kdst__gemm_plan){.rows = 1};
-    KDST__CALL(cp, dtype, gemm_sizes, &plan->mr, &plan->nr, &plan->mc, &plan->kc);
+    KDST__CALL(cp, dtype, gemm_sizes, &plan->mr, &plan->flat, &plan->nr, &plan->mc, &plan->kc);
     plan->pack_mr = plan->mr;
     plan->pack_nr = plan->nr;
     snprintf(plan->name, sizeof plan->name, "kdst %s %dx%d %s", kdst__level_name(cp->level), (int)plan->mr,

@@ -55,6 +55,8 @@ static void run_tile(
     }
     if (r->plan->blis)
         kdst__gemm_blis_tile(r->plan, r->p.dtype, k, a, b, accumulate, c, rs, cs);
+    else if (r->flat)
+        KDST__CALL(r->cp, r->p.dtype, gemm_tile_flat, k, a, b, accumulate, c, rs);
     else
         KDST__CALL(r->cp, r->p.dtype, gemm_tile, k, a, b, accumulate, c, rs);
 }

@@ -11,12 +11,13 @@
 #include "compute/compute.h"
 
 /* Windows of an image as a matrix [C T, N I J]: row (c, t) is tap t of channel c, column (n, i, j) a position; the
- * element is x[n, c, i step + dh[t], j step + dw[t]], 0 outside of the image. x [N, C, H, W]. */
+ * element is x[n, c, i step, j step] moved by offset[t]. x [N, C, H, W] holds every window: the caller has padded it. */
 typedef struct kdst__windows {
     int64_t c, h, w;
     int64_t taps, i, j;
     int64_t step[2];
-    const int32_t *dh, *dw; /* [taps] */
+    const int64_t *offset; /* [taps], in elements, >= 0 */
+    int64_t total;         /* N C H W */
 } kdst__windows;
 
 #define real float

@@ -5,6 +5,10 @@
  */
 #include "compute/simd/vector.h"
 
+#include <math.h>
+
+#define BLOCK 64 /* outputs of a row at once */
+
 typedef struct range {
     int64_t begin, end;
 } range;
@@ -17,30 +21,54 @@ static range window(const kdst__pool2d_shape *s, int axis, int64_t i)
     return (range){start < 0 ? 0 : start, stop > size ? size : stop};
 }
 
-static int64_t window_argmax(const kdst__pool2d_shape *s, range h, range w, const real *x)
+/* What one tap adds to outputs [q0, q0 + count) of a row: element base + q stride of the image for output q0 + q. */
+static void max_tap(int64_t base, int64_t stride, range q, const real *x, real *best, int32_t *at)
 {
-    int64_t best = h.begin * s->w + w.begin;
+    for (int64_t i = q.begin; i < q.end; i++) {
+        real value = x[base + i * stride];
+        int take = !(value <= best[i]) & (best[i] == best[i]);
+        best[i] = take ? value : best[i];
+        at[i] = take ? (int32_t)(base + i * stride) : at[i];
+    }
+}
+
+/* Outputs [q0, q0 + count) of row p, tap by tap and without branches. */
+static void
+max_row(const kdst__pool2d_shape *s, int64_t p, int64_t q0, int64_t count, const real *x, real *best, int32_t *at)
+{
+    range h = window(s, 0, p);
+    int64_t left = q0 * s->stride[1] - s->padding[1];
+    for (int64_t q = 0; q < count; q++) {
+        best[q] = -(real)INFINITY;
+        at[q] = (int32_t)(h.begin * s->w + window(s, 1, q0 + q).begin);
+    }
     for (int64_t i = h.begin; i < h.end; i++)
-        for (int64_t j = w.begin; j < w.end; j++) {
-            real value = x[i * s->w + j];
-            if (!(value <= x[best]) && x[best] == x[best]) best = i * s->w + j;
+        for (int64_t k = 0; k < s->kw; k++) {
+            int64_t first = left + k, step = s->stride[1]; /* column of output q0 */
+            range q = {first >= 0 ? 0 : (-first + step - 1) / step, first < s->w ? (s->w - 1 - first) / step + 1 : 0};
+            if (q.end > count) q.end = count;
+            if (step == 2)
+                max_tap(i * s->w + first, 2, q, x, best, at);
+            else
+                max_tap(i * s->w + first, step, q, x, best, at);
         }
-    return best;
 }
 
 void KDST__KERNEL(max_pool2d)(
     const kdst__pool2d_shape *s, int64_t begin, int64_t end, const real *x, real *y, int32_t *argmax)
 {
-    for (int64_t plane = begin; plane < end; plane++) {
-        const real *from = x + plane * s->h * s->w;
-        int64_t at = plane * s->p * s->q;
-        for (int64_t p = 0; p < s->p; p++)
-            for (int64_t q = 0; q < s->q; q++, at++) {
-                int64_t best = window_argmax(s, window(s, 0, p), window(s, 1, q), from);
-                y[at] = from[best];
-                if (argmax) argmax[at] = (int32_t)best;
-            }
-    }
+    real best[BLOCK];
+    int32_t at[BLOCK];
+    for (int64_t row = begin * s->p; row < end * s->p; row++)
+        for (int64_t q = 0; q < s->q; q += BLOCK) {
+            int64_t count = s->q - q < BLOCK ? s->q - q : BLOCK;
+            const real *plane = x + row / s->p * s->h * s->w;
+            max_row(s, row % s->p, q, count, plane, best, at);
+            for (int64_t i = 0; i < count; i++)
+                y[row * s->q + q + i] = plane[at[i]];
+            for (int64_t i = 0; i < count && argmax; i++)
+                argmax[row * s->q + q + i] = at[i];
+        }
 }
 
 void KDST__KERNEL(max_pool2d_backward)(
