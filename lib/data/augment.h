@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One image of a data set into one image of a batch: crop, mirror, normalise.
+ *
+ * Works on plain memory and allocates nothing, so a loader's thread may run it. What happens to an image is decided by
+ * (key of seed and epoch, number of the sample) alone.
+ */
+#ifndef KDST_DATA_AUGMENT_H
+#define KDST_DATA_AUGMENT_H
+
+#include "core/memory.h"
+
+#include <kdst/tensor.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct kdst__augment {
+    int64_t channels, height, width;
+    int64_t padding;          /* crop from an image with so many black pixels on each side; 0: no crop */
+    bool flip;                /* mirror left and right with probability 1/2 */
+    bool bytes;               /* pixels are uint8, 255 = 1; else reals */
+    bool wide_in;             /* reals: float64, else float32 */
+    bool wide_out;            /* batches are float64, else float32 */
+    double *mean, *deviation; /* [channels] */
+    void *table;              /* bytes: [channels, 256] of the batch's type, the value of each byte */
+    void *block;              /* holds the three */
+    size_t block_bytes;
+} kdst__augment;
+
+/* Fills the tables; `settings` has everything but the pointers. mean and deviation: `given` 1 or `channels` values. 0 when
+ * there is no memory. */
+bool kdst__augment_create(
+    kdst__memory *memory, kdst__augment settings, const double *mean, int64_t means, const double *deviation,
+    int64_t deviations, kdst__augment *out);
+void kdst__augment_destroy(kdst__memory *memory, kdst__augment *augment);
+
+/* `in` and `out` are [C, H, W]. */
+void kdst__augment_run(const kdst__augment *augment, uint64_t key, int64_t sample, const void *in, void *out);
+
+#endif

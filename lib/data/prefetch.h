@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A thread that makes batches ahead of the caller, into a ring of buffers.
+ *
+ * The thread knows `kdst__batches` and its buffers, no handle and no message, and allocates nothing. All functions but destroy
+ * are called by the thread that uses the context; destroy may run on any thread, when no other call is left.
+ */
+#ifndef KDST_DATA_PREFETCH_H
+#define KDST_DATA_PREFETCH_H
+
+#include "data/batches.h"
+
+typedef struct kdst__prefetch kdst__prefetch;
+
+/* Memory and the thread for up to `depth` batches; `batches` must outlive it and is the thread's until destroy. Begins at batch 0
+ * of epoch 0. OUT_OF_MEMORY without a message. */
+kdst_status kdst__prefetch_create(kdst__memory *memory, kdst__batches *batches, int64_t depth, kdst__prefetch **out);
+/* Ends the thread, which may be in the middle of a batch, and frees; nullable. */
+void kdst__prefetch_destroy(kdst__prefetch *prefetch);
+/* Goes to a batch of an epoch and returns at once. What is made for it already is kept, the rest dropped. */
+void kdst__prefetch_seek(kdst__prefetch *prefetch, int64_t epoch, int64_t batch);
+/* Waits for the next batch: the addresses of its two buffers. A caller may put another buffer of equal size there. */
+void kdst__prefetch_wait(kdst__prefetch *prefetch, void ***out_images, int32_t **out_labels);
+/* Gives the buffers of the next batch back and goes on to the one after. */
+void kdst__prefetch_advance(kdst__prefetch *prefetch);
+
+#endif
