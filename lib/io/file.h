@@ -16,6 +16,8 @@ typedef struct kdst__source kdst__source;
 
 /* NOT_FOUND, IO, UNSUPPORTED (gzip without zlib), OUT_OF_MEMORY. `function` and `path` must outlive the source. */
 kdst_status kdst__source_open(kdst_context *ctx, const char *function, const char *path, kdst__source **out);
+/* The same for a format that may begin with the two bytes of gzip: always read as it is. */
+kdst_status kdst__source_open_plain(kdst_context *ctx, const char *function, const char *path, kdst__source **out);
 /* Exactly `bytes`; FORMAT "the file ends after 12 of 16 bytes of its header" (`what` = "its header"), IO, FORMAT for corrupt gzip. */
 kdst_status kdst__source_read(kdst__source *source, const char *what, void *out, size_t bytes);
 /* Up to `bytes`, fewer only at the end of the file. */
@@ -31,6 +33,7 @@ void kdst__source_close(kdst__source *source); /* nullable */
 
 typedef struct kdst__sink kdst__sink;
 
+/* `function` and `path` must outlive the sink. */
 kdst_status kdst__sink_open(kdst_context *ctx, const char *function, const char *path, kdst__sink **out);
 kdst_status kdst__sink_write(kdst__sink *sink, const void *data, size_t bytes);
 /* Flushes, syncs, renames, frees. On failure the temporary file is gone, the old file is as it was, and the sink is freed too. */
