@@ -71,7 +71,10 @@ static bool run_plan(experiment *e, const job *jobs, int count, run_record *reco
     interrupted = e->ctx;
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
-    for (*done = 0; *done < count; ++*done)
+    *done = 0;
+    for (int i = 0; i < count; i++)
+        if (!check_job(e, &jobs[i])) return false;
+    for (; *done < count; ++*done)
         if (!run_job(e, &jobs[*done], &records[*done])) return false;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);

@@ -158,7 +158,7 @@ static void write_table(page *p, const group *groups, int count)
 
 static void write_curves(page *p, const group *groups, int count, int column, const char *title, const char *y_label, bool percent)
 {
-    series lines[VARIANTS + 2];
+    series lines[VARIANTS + 2] = {{0}};
     double *values[VARIANTS + 2] = {NULL};
     int used = 0;
     for (int i = 0; i < count; i++) {

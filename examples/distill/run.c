@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SELF_SEED_OFFSET = 1000003 }; /* Tf-KD self: a fresh student, not its teacher's initial weights */
+enum {
+    SELF_SEED_OFFSET = 1000003, /* Tf-KD self: a fresh student, not its teacher's initial weights */
+    STOPPED_STEPS = 3000        /* De-KD's teacher may take so many steps, whatever the number of epochs */
+};
 
 typedef struct parts {
     kdst_layer *model, *teacher;
@@ -19,7 +22,7 @@ typedef struct parts {
     kdst_loader *train, *test;
     kdst_trainer *trainer;
     double teacher_accuracy;
-    char folder[4096], checkpoint[4096], result[4096], weights[4096];
+    char folder[4096], checkpoint[4096], settings[4096], result[4096], weights[4096];
 } parts;
 
 static void parts_free(parts *p)
@@ -109,8 +112,9 @@ static bool make_schedule(experiment *e, const job *j, int64_t steps_per_epoch, 
 static bool make_trainer(experiment *e, const job *j, parts *p)
 {
     kdst_options *o = NULL;
+    int64_t epochs = epochs_of(e->settings, j), enough = STOPPED_STEPS / kdst_loader_get_batches(p->train) + 1;
     kdst_status status = kdst_options_create(&o);
-    if (!status) status = kdst_options_set_int(o, "epochs", epochs_of(e->settings, j));
+    if (!status) status = kdst_options_set_int(o, "epochs", j->stopped && epochs < enough ? enough : epochs);
     if (!status) status = kdst_trainer_create(p->model, p->loss, p->optimizer, p->train, o, &p->trainer);
     if (!status) status = kdst_trainer_set_validation(p->trainer, p->test);
     if (!status) status = kdst_trainer_set_schedule(p->trainer, p->schedule);
@@ -148,10 +152,21 @@ static bool make_parts(experiment *e, const job *j, parts *p)
     return make_trainer(e, j, p);
 }
 
+bool check_job(experiment *e, const job *j)
+{
+    kdst_loss *loss = NULL;
+    kdst_layer *model = NULL;
+    bool good = make_loss(e, j, &loss) && load_model(e, j->teacher_net, NULL, false, &model);
+    kdst_layer_release(model);
+    kdst_loss_release(loss);
+    return good;
+}
+
 static bool make_paths(experiment *e, const job *j, parts *p)
 {
     return join_path(p->folder, sizeof p->folder, e->settings->out, j->name)
         && join_path(p->checkpoint, sizeof p->checkpoint, p->folder, "checkpoint.safetensors")
+        && join_path(p->settings, sizeof p->settings, p->folder, "settings.txt")
         && join_path(p->result, sizeof p->result, p->folder, "result.json")
         && join_path(p->weights, sizeof p->weights, p->folder, "model.safetensors")
         && make_folder("distill", p->folder);
@@ -213,7 +228,14 @@ static bool train(experiment *e, const job *j, parts *p, double *seconds)
     return false;
 }
 
-/* De-KD: one batch at a time at a small rate until the accuracy on 1,000 training images reaches the wanted one. An overshoot past one
+/* Training images that De-KD's teacher is stopped by: 1,000, or all but one of fewer. */
+static int64_t probe_count(const experiment *e)
+{
+    int64_t count = kdst_dataset_get_count(e->train);
+    return count > 1000 ? 1000 : count - 1;
+}
+
+/* De-KD: one batch at a time at a small rate until the accuracy on the probe reaches the wanted one. An overshoot past one
  * half starts again with a fifth of the rate. */
 static bool train_until(experiment *e, const job *j, parts *p, double *reached)
 {
@@ -221,8 +243,7 @@ static bool train_until(experiment *e, const job *j, parts *p, double *reached)
     kdst_dataset *probe = NULL, *rest = NULL;
     kdst_loader *loader = NULL;
     kdst_event event = 0;
-    int64_t count = kdst_dataset_get_count(e->train) > 1000 ? 1000 : kdst_dataset_get_count(e->train) - 1;
-    kdst_status status = kdst_dataset_create_split(e->train, count, 22, &probe, &rest);
+    kdst_status status = kdst_dataset_create_split(e->train, probe_count(e), 22, &probe, &rest);
     bool good = (status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status)) && make_loader(e, probe, false, 0, &loader);
     *reached = 0;
     while (good && *reached < wanted) {
@@ -254,8 +275,8 @@ static bool train_stopped(experiment *e, const job *j, parts *p)
             return false;
         if (!accuracy_of(e, p->model, p->test, &test)) return false;
         if (test < 0.15 || test > 0.5) continue;
-        printf("%-28s stopped after %.0f steps at %.2f %% on 1,000 training images, %.2f %% on the test images\n", j->name,
-               figure(p, "step"), 100 * reached, 100 * test);
+        printf("%-28s stopped after %.0f steps at %.2f %% on %lld training images, %.2f %% on the test images\n", j->name,
+               figure(p, "step"), 100 * reached, (long long)probe_count(e), 100 * test);
         return true;
     }
     fprintf(stderr, "distill: %s cannot be stopped between 15 %% and 50 %%: last at %.2f %%\n", j->name, 100 * test);
@@ -326,11 +347,18 @@ static bool read_diagrams(experiment *e, kdst_metrics *metrics, run_record *r)
 static void describe(experiment *e, const job *j, run_record *r)
 {
     const settings *s = e->settings;
+    const int size = (int)sizeof r->fingerprint;
     *r = (run_record){.variant = j->variant, .seed = j->seed, .teacher_accuracy = NAN};
     snprintf(r->name, sizeof r->name, "%s", j->name);
     snprintf(r->net, sizeof r->net, "%s", net_of(s, j));
     snprintf(r->teacher, sizeof r->teacher, "%s", j->teacher);
-    settings_fingerprint(s, j->stopped ? DEKD : j->variant, j->teacher_net, r->fingerprint, (int)sizeof r->fingerprint);
+    settings_fingerprint(s, j->stopped ? DEKD : j->variant, j->teacher_net, r->fingerprint, size);
+    if (!*j->teacher) return;
+    /* another teacher makes another run */
+    int used = (int)strlen(r->fingerprint);
+    used += snprintf(r->fingerprint + used, (size_t)(size - used), " taught by: ");
+    if (used < size)
+        settings_fingerprint(s, j->variant == DEKD ? DEKD : BASELINE, j->teacher_is_teacher_net, r->fingerprint + used, size - used);
 }
 
 static bool finish(experiment *e, const job *j, parts *p, run_record *r)
@@ -354,27 +382,55 @@ static void print_line(const run_record *r, const char *note)
     fflush(stdout);
 }
 
+/* Takes the record of a finished run over; false when there is none, or it was made with other settings. */
+static bool reuse(const parts *p, const run_record *expected, run_record *out)
+{
+    if (!file_exists(p->result) || !record_read(out, p->result)) return false;
+    if (!strcmp(out->fingerprint, expected->fingerprint) && out->seed == expected->seed) return true;
+    fprintf(stderr, "distill: %s was made with other settings; it is made again\n", expected->name);
+    record_free(out);
+    return false;
+}
+
+static bool has_settings(const parts *p, const char *expected)
+{
+    char *text = read_text("distill", p->settings);
+    bool same = text && !strcmp(text, expected);
+    free(text);
+    return same;
+}
+
+/* Goes on from the checkpoint of a run with the same settings; without one the run starts anew and notes its settings. */
+static bool go_on(experiment *e, const job *j, parts *p, const run_record *expected)
+{
+    bool there = file_exists(p->checkpoint);
+    if (there && e->settings->resume && !j->stopped && file_exists(p->settings)) {
+        if (has_settings(p, expected->fingerprint)) {
+            kdst_status status = kdst_trainer_load(p->trainer, p->checkpoint);
+            if (status) return explain_failure(e->ctx, p->checkpoint, status);
+            printf("%-28s goes on after %.0f steps\n", j->name, figure(p, "step"));
+            return true;
+        }
+        fprintf(stderr, "distill: %s was begun with other settings; it is made again\n", j->name);
+    }
+    if (there && remove(p->checkpoint)) {
+        fprintf(stderr, "distill: cannot remove %s\n", p->checkpoint);
+        return false;
+    }
+    return write_text("distill", p->settings, expected->fingerprint);
+}
+
 bool run_job(experiment *e, const job *j, run_record *out)
 {
     parts p = {.teacher_accuracy = NAN};
     run_record expected;
-    char note[64] = "reused";
+    char note[64];
     bool good = make_paths(e, j, &p);
     describe(e, j, &expected);
-    if (good && e->settings->resume && file_exists(p.result)) {
-        if (!record_read(out, p.result)) return false;
-        if (!strcmp(out->fingerprint, expected.fingerprint) && out->seed == j->seed) return print_line(out, note), true;
-        fprintf(stderr, "distill: %s was made with other settings; it is made again\n", j->name);
-        record_free(out);
-    }
+    if (good && e->settings->resume && reuse(&p, &expected, out)) return print_line(out, "reused"), true;
     *out = expected;
-    good = good && make_parts(e, j, &p);
-    if (good && !j->stopped && e->settings->resume && file_exists(p.checkpoint)) {
-        kdst_status status = kdst_trainer_load(p.trainer, p.checkpoint);
-        if (status) good = explain_failure(e->ctx, p.checkpoint, status);
-        else printf("%-28s goes on after %.0f steps\n", j->name, figure(&p, "step"));
-    }
-    good = good && (j->stopped ? train_stopped(e, j, &p) : train(e, j, &p, &out->seconds)) && finish(e, j, &p, out);
+    good = good && make_parts(e, j, &p) && go_on(e, j, &p, &expected)
+        && (j->stopped ? train_stopped(e, j, &p) : train(e, j, &p, &out->seconds)) && finish(e, j, &p, out);
     parts_free(&p);
     if (!good) return record_free(out), false;
     snprintf(note, sizeof note, "%.0f s", out->seconds);

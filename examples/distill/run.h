@@ -40,6 +40,9 @@ void experiment_close(experiment *e);
 /* Model of a run, with the weights it ended with when `trained`. */
 bool load_model(experiment *e, bool teacher_net, const char *run, bool trained, kdst_layer **out);
 
+/* Whether the names and options of a run are ones the library knows: said before hours are spent on the runs in front of it. */
+bool check_job(experiment *e, const job *j);
+
 /* Makes the run, or takes its record over when it is finished already. */
 bool run_job(experiment *e, const job *j, run_record *out);
 

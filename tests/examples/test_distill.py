@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The distillation driver on tiny data: bad options, a whole run with its files, being killed and resumed, a terminal.
+
+    test_distill.py DISTILL DATA      DATA is a folder with the four IDX files
+"""
+import json
+import os
+import pty
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from html.parser import HTMLParser
+from pathlib import Path
+
+PROGRAM, DATA = sys.argv[1], sys.argv[2]
+TINY = ['--data', DATA, '--train-count', '400', '--test-count', '100', '--epochs', '2', '--width', '0.05', '--teacher-width', '0.05',
+        '--batch', '40', '--threads', '2', '--warmup', '0']
+RUNS = ['baseline-mlp', 'teacher-lenet', 'stopped-lenet', 'lsr-mlp', 'kd-mlp', 'dekd-mlp', 'self-mlp', 'reg-mlp', 'rekd-lenet']
+VOID = {'meta', 'line', 'rect', 'circle', 'polyline', 'path', 'br'}
+SEED = 20
+
+
+def run(*arguments, **options):
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=300, **options)
+
+
+class Page(HTMLParser):
+    """Every opened element is closed, and nothing is fetched from elsewhere."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.count, self.problems, self.text = [], {}, [], []
+        self.feed(text)
+        self.close()
+        if self.open:
+            self.problems.append('left open: %s' % self.open)
+
+    def handle_starttag(self, tag, attributes):
+        self.count[tag] = self.count.get(tag, 0) + 1
+        if tag in ('script', 'link', 'img', 'iframe', 'object'):
+            self.problems.append('<%s>' % tag)
+        self.problems += ['%s=%s' % a for a in attributes if a[0] in ('src', 'href') or a[0].startswith('on')]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.problems.append('</%s> closes nothing' % tag)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+class Distill(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix='kdst-distill-'))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def out(self, name='out'):
+        return self.folder / name
+
+    def good(self, *arguments, out='out'):
+        result = run(*TINY, '--out', self.out(out), *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result
+
+    # ---- options ----
+
+    def test_help(self):
+        result = run('--help')
+        self.assertEqual((result.returncode, result.stderr), (0, ''))
+        for option in ('--data', '--seeds', '--resume', '--set', '--preset', '--dekd-accuracy'):
+            self.assertIn(option, result.stdout)
+
+    def test_bad_options(self):
+        cases = [
+            (['--epochs', '0'], r'--epochs is "0", expected a whole number from 1 to'),
+            (['--epochs', '2x'], r'--epochs is "2x"'),
+            (['--batch', '-1'], r'--batch is "-1"'),
+            (['--seeds', '1,,2'], r'--seeds has an empty'),
+            (['--seeds', '1,x'], r'--seeds is "x"'),
+            (['--seeds', ''], r'--seeds has an empty'),
+            (['--variants', 'kd,foo'], r'--variants is "foo", expected one of baseline, lsr, kd, rekd, dekd, self, reg'),
+            (['--optimizer', 'lion'], r'--optimizer is "lion", expected one of sgd, adam'),
+            (['--schedule', 'poly'], r'--schedule is "poly"'),
+            (['--learning-rate', 'nan'], r'--learning-rate is "nan"'),
+            (['--dekd-accuracy', '0.9'], r'--dekd-accuracy is "0.9", expected a number from 0.15 to 0.5'),
+            (['--set', 'kd.alpha'], r'--set is "kd.alpha", expected VARIANT.KEY=VALUE'),
+            (['--set', 'xx.alpha=1'], r'--set is "xx"'),
+            (['--preset', 'slow'], r'--preset is "slow"'),
+            (['--data', ''], r'--data is empty'),
+            (['--frobnicate'], r'unrecognized option'),
+            (['extra'], r'unexpected argument "extra"'),
+        ]
+        for arguments, message in cases:
+            with self.subTest(arguments=arguments):
+                result = run(*arguments, '--out', self.out())
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertRegex(result.stderr, message)
+                self.assertEqual(result.stdout, '')
+        self.assertFalse(self.out().exists())
+        result = run('--epochs')
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('requires an argument', result.stderr)
+
+    def test_bad_files_and_names(self):
+        (self.folder / 'file').write_text('x')
+        broken = self.folder / 'broken'
+        shutil.copytree(DATA, broken)
+        images = broken / 'train-images-idx3-ubyte.gz'
+        images.write_bytes(images.read_bytes()[:5000])
+        cases = [
+            (['--data', self.folder / 'nowhere'], r'no train-images-idx3-ubyte\(.gz\) in .*nowhere'),
+            (['--data', broken], r'train-images-idx3-ubyte.gz: '),
+            (['--student', 'mpl'], r'mpl.*mlp'),
+            (['--out', self.folder / 'file' / 'below'], r'cannot make .*Not a directory'),
+            (['--set', 'kd.alhpa=1'], r'kd: .*alhpa.*alpha'),
+            (['--set', 'kd.alpha=1.5'], r'alpha is 1.5, allowed is'),
+            (['--set', 'reg.temperature=0'], r'temperature is 0'),
+            (['--holdout', '1600'], r'--holdout is 1600 of 1600'),
+        ]
+        for arguments, message in cases:
+            with self.subTest(arguments=arguments):
+                result = run(*TINY, '--out', self.out(), *arguments)
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertRegex(result.stderr, message)
+
+    # ---- whole runs ----
+
+    def test_whole_plan(self):
+        result = self.good('--seeds', '1,2')
+        self.assertEqual(result.stderr, '')
+        self.assertRegex(result.stdout, r'stopped-lenet-seed1 +stopped after \d+ steps at [\d.]+ % on \d+ training images')
+        self.assertIn('report: %s' % (self.out() / 'report.html'), result.stdout)
+        for name in RUNS:
+            for seed in (1, 2):
+                record = json.loads((self.out() / ('%s-seed%d' % (name, seed)) / 'result.json').read_text())
+                self.assertEqual(record['seed'], str(seed))
+                self.assertEqual(sum(record['confusion']), 100)
+                self.assertEqual(record['teacher'] != '', record['variant'] in ('kd', 'rekd', 'dekd', 'self'))
+                if name == 'stopped-lenet':
+                    self.assertTrue(0.15 <= record['best_accuracy'] <= 0.5)
+        lines = [json.loads(line) for line in (self.out() / 'log.jsonl').read_text().splitlines()]
+        self.assertEqual(len(lines), 2 * 2 * (len(RUNS) - 1))
+        self.assertTrue(all({'run', 'epoch', 'loss', 'accuracy', 'nll', 'ece'} <= line.keys() for line in lines))
+        page = Page((self.out() / 'report.html').read_text())
+        self.assertEqual(page.problems, [])
+        text = ' '.join(page.text)
+        for title in ('Student alone', 'Teacher alone', 'Label smoothing', 'KD', 'Re-KD', 'De-KD', 'Tf-KD self', 'Tf-KD reg', '±'):
+            self.assertIn(title, text)
+        self.assertEqual(page.count['svg'], 4 + 2 + 2 * 8)
+        again = self.good('--seeds', '1,2', '--report-only')
+        self.assertIn('report: ', again.stdout)
+
+    def test_same_bits_for_any_threads(self):
+        first = None
+        for threads in (1, 2, 3, 7):
+            self.good('--variants', 'kd', '--seeds', '3', '--threads', threads, '--flip', '--crop-padding', '2', out='t%d' % threads)
+            bits = (self.out('t%d' % threads) / 'kd-mlp-seed3' / 'model.safetensors').read_bytes()
+            first = first or bits
+            self.assertEqual(bits, first, '%d threads' % threads)
+
+    # ---- interruptions ----
+
+    def test_killed_and_resumed(self):
+        rng = random.Random(SEED)
+        arguments = ['--variants', 'kd,self', '--seeds', '5', '--checkpoint-every', '0', '--flip', '--epochs', '4']
+        begin = time.monotonic()
+        self.good(*arguments, out='straight')
+        whole, kills = time.monotonic() - begin, 0
+        for _ in range(30):
+            process = subprocess.Popen([PROGRAM, *TINY, '--out', self.out('killed'), *arguments, '--resume'],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            try:
+                process.communicate(timeout=rng.uniform(0.2, 0.7) * whole)
+                self.assertEqual(process.returncode, 0)
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+        self.good(*arguments, '--resume', out='killed')
+        self.assertGreater(kills, 0)
+        for name in ('baseline-mlp', 'teacher-lenet', 'kd-mlp', 'self-mlp'):
+            one, other = (self.out(o) / (name + '-seed5') / 'model.safetensors' for o in ('straight', 'killed'))
+            self.assertEqual(one.read_bytes(), other.read_bytes(), '%s after %d kills (seed %d)' % (name, kills, SEED))
+
+    def test_interrupt_says_how_to_go_on(self):
+        process = subprocess.Popen([PROGRAM, *TINY, '--out', self.out(), '--variants', 'lsr', '--seeds', '1', '--epochs', '100000'],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        folder = self.out() / 'baseline-mlp-seed1'
+        for _ in range(1000):
+            if (folder / 'settings.txt').exists():
+                break
+            time.sleep(0.01)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn('--resume goes on from here', errors)
+        self.assertTrue((folder / 'checkpoint.safetensors').exists())
+
+    def test_finished_runs_are_reused(self):
+        self.good('--variants', 'lsr', '--seeds', '1')
+        again = self.good('--variants', 'lsr', '--seeds', '1', '--resume')
+        self.assertEqual(again.stdout.count('reused'), 2)
+        other = self.good('--variants', 'lsr', '--seeds', '1', '--resume', '--set', 'lsr.epsilon=0.2')
+        self.assertIn('reused', other.stdout)
+        self.assertIn('lsr-mlp-seed1 was made with other settings', other.stderr)
+
+    def test_another_teacher_is_another_run(self):
+        self.good('--variants', 'kd', '--seeds', '1')
+        other = self.good('--variants', 'kd', '--seeds', '1', '--resume', '--teacher-epochs', '1')
+        self.assertIn('kd-mlp-seed1 was made with other settings', other.stderr)
+
+    def test_broken_checkpoint(self):
+        self.good('--variants', 'lsr', '--seeds', '1')
+        folder = self.out() / 'lsr-mlp-seed1'
+        (folder / 'result.json').unlink()
+        (folder / 'checkpoint.safetensors').write_bytes(b'\0' * 100)
+        result = run(*TINY, '--out', self.out(), '--variants', 'lsr', '--seeds', '1', '--resume')
+        self.assertEqual(result.returncode, 1)
+        self.assertIn('checkpoint.safetensors', result.stderr)
+
+    # ---- a terminal ----
+
+    def test_progress_on_a_terminal(self):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([PROGRAM, *TINY, '--out', self.out(), '--variants', 'lsr', '--seeds', '1', '--epochs', '40'],
+                                   stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        shown = b''
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+        os.close(ours)
+        self.assertEqual(process.wait(timeout=60), 0)
+        self.assertRegex(shown.decode(), re.compile(r'epoch \d+/40  loss [\d.]+  train [\d.]+ %.*images/s  \d+:\d\d left'))
+
+
+if __name__ == '__main__':
+    unittest.main(argv=sys.argv[:1], verbosity=2)
