@@ -81,12 +81,14 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_create_from(
  *  @param      dtype      element type
  *  @param      rank       0 to 8
  *  @param      shape      [rank], each >= 0
- *  @param      strides    nullable (row-major); [rank] in elements, may be zero or negative
+ *  @param      strides    nullable (row-major); [rank] in elements, may be zero or negative; that of an axis of size 1
+ *                         is not kept, since nothing lies along it
  *  @param      data       first element; must stay valid until destroy runs
  *  @param      user_data  argument of destroy, nullable
  *  @param      destroy    nullable; runs once when nothing uses the memory any more, also when this call fails
  *  @param[out] out        new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, data not aligned to its type), DTYPE, SHAPE, OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL, data not aligned to its type), DTYPE (unknown type), SHAPE (rank, a size or a
+ *          stride out of range), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_tensor_create_foreign(
     kdst_context *ctx, kdst_dtype dtype, int64_t rank, const int64_t *shape, const int64_t *strides, void *data,
@@ -172,7 +174,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_unmap(kdst_tensor *tensor);
  *  @param      tensor  the tensor
  *  @param[out] out     buffer
  *  @param      bytes   its size: count times element size exactly
- *  @status INVALID_ARGUMENT (NULL, bytes is another number), OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL, bytes is another number)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_tensor_get_data(kdst_tensor *tensor, void *out, int64_t bytes);
 
@@ -181,7 +183,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_get_data(kdst_tensor *tensor, vo
  *  @param tensor  the tensor
  *  @param data    elements of the tensor's type
  *  @param bytes   their size: count times element size exactly
- *  @status INVALID_ARGUMENT (NULL, bytes is another number), OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL, bytes is another number)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_tensor_set_data(kdst_tensor *tensor, const void *data, int64_t bytes);
 
@@ -255,8 +257,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_get_dlpack(kdst_tensor *tensor, 
  *  @param      managed  DLManagedTensor *; on success its deleter runs when nothing uses the memory any more, on
  *                       failure the caller still owns it
  *  @param[out] out      new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, not in main memory), DTYPE (a type that libkdst lacks), SHAPE (rank over 8), OUT_OF_MEMORY,
- *          UNSUPPORTED (built without DLPack)
+ *  @status INVALID_ARGUMENT (NULL, not in main memory, not aligned to its type), DTYPE (a type that libkdst lacks),
+ *          SHAPE (rank, a size or a stride out of range), OUT_OF_MEMORY, UNSUPPORTED (built without DLPack)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_tensor_create_dlpack(kdst_context *ctx, void *managed, kdst_tensor **out);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copying elements between tensors of equal shape, any strides and any types.
+/* Copying elements of equal shape, any strides and any types.
  *
- * To an integer type values are truncated towards zero and saturate, NaN gives 0; to bool they are compared with 0. Equal types are copied
- * as they are. The innermost axis is the loop, the outer ones are counted.
+ * To an integer type values are truncated towards zero and saturate, NaN gives 0; to bool they are compared with 0.
+ * Equal types are copied as they are. Axes that both sides run through without a gap are joined, so that contiguous
+ * elements are one row; the innermost axis is the loop, the outer ones are counted.
  */
 #include "tensor/tensor.h"
 
@@ -60,6 +61,7 @@ static void store_bool(void *at, double value)
     *(uint8_t *)at = value != 0;
 }
 
+/* In the order of KDST_DTYPE_*. */
 static const load_fn loads[] = {NULL, load_f32, load_f64, load_i32, load_u8, load_bool};
 static const store_fn stores[] = {NULL, store_f32, store_f64, store_i32, store_u8, store_bool};
 
@@ -72,64 +74,89 @@ static void copy_row(kdst_dtype to, char *y, int64_t y_step, kdst_dtype from, co
         store_fn store = stores[to];
         for (int64_t i = 0; i < n; i++)
             store(y + i * y_step, load(x + i * x_step));
-    } else if (y_step == (int64_t)size && x_step == (int64_t)size) {
-        memcpy(y, x, (size_t)n * size);
+    } else if (n == 1 || (y_step == (int64_t)size && x_step == (int64_t)size)) {
+        memmove(y, x, (size_t)n * size);
     } else {
         for (int64_t i = 0; i < n; i++)
             memcpy(y + i * y_step, x + i * x_step, size);
     }
 }
 
-static void copy_strided(kdst_tensor *y, const kdst_tensor *x)
+/* Axes of more than one element, outermost first; strides in bytes. */
+typedef struct axes {
+    int32_t count;
+    int64_t size[KDST__MAX_RANK], to[KDST__MAX_RANK], from[KDST__MAX_RANK];
+} axes;
+
+/* The next inner axis, joined with the one around it where both sides run on. */
+static void add_axis(axes *a, int64_t size, int64_t to, int64_t from)
+{
+    int32_t last = a->count - 1;
+    if (size == 1) return;
+    bool joined = last >= 0 && a->to[last] == size * to && a->from[last] == size * from;
+    if (!joined) last = a->count++;
+    a->size[last] = joined ? a->size[last] * size : size;
+    a->to[last] = to;
+    a->from[last] = from;
+}
+
+void kdst__layout_copy(int32_t rank, const int64_t *shape, kdst__layout to, kdst__layout from)
 {
     int64_t index[KDST__MAX_RANK] = {0};
-    int64_t ys = kdst_dtype_get_size(y->dtype), xs = kdst_dtype_get_size(x->dtype);
-    int32_t last = y->rank - 1;
-    char *to = kdst__tensor_data(y);
-    const char *from = kdst__tensor_data(x);
+    int64_t to_size = kdst_dtype_get_size(to.dtype), from_size = kdst_dtype_get_size(from.dtype);
+    axes a = {0};
+    char *y = to.data;
+    const char *x = from.data;
+    for (int32_t i = 0; i < rank; i++) {
+        if (shape[i] == 0) return;
+        add_axis(&a, shape[i], to.stride[i] * to_size, from.stride[i] * from_size);
+    }
+    int32_t last = a.count - 1;
     for (;;) {
-        copy_row(y->dtype, to, y->stride[last] * ys, x->dtype, from, x->stride[last] * xs, y->shape[last]);
+        copy_row(
+            to.dtype, y, last < 0 ? to_size : a.to[last], from.dtype, x, last < 0 ? from_size : a.from[last],
+            last < 0 ? 1 : a.size[last]);
         int32_t axis = last - 1;
         for (; axis >= 0; axis--) {
-            to += y->stride[axis] * ys;
-            from += x->stride[axis] * xs;
-            if (++index[axis] < y->shape[axis]) break;
-            to -= y->stride[axis] * ys * y->shape[axis];
-            from -= x->stride[axis] * xs * y->shape[axis];
+            y += a.to[axis];
+            x += a.from[axis];
+            if (++index[axis] < a.size[axis]) break;
+            y -= a.to[axis] * a.size[axis];
+            x -= a.from[axis] * a.size[axis];
             index[axis] = 0;
         }
         if (axis < 0) return;
     }
 }
 
+static bool same_layout(const kdst_tensor *a, const kdst_tensor *b)
+{
+    return a->dtype == b->dtype && a->offset == b->offset &&
+        !memcmp(a->stride, b->stride, (size_t)a->rank * sizeof *a->stride);
+}
+
 kdst_status kdst__tensor_assign(const char *function, kdst_tensor *destination, kdst_tensor *source)
 {
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     kdst_tensor *copy = NULL;
-    kdst_status status = KDST_STATUS_OK;
     if (!kdst__tensor_same_shape(destination, source))
         return kdst__fail(
             destination->base.ctx, KDST_STATUS_SHAPE, "%s: the source is %s, the destination %s", function,
             kdst__shape_text(source->rank, source->shape, a),
             kdst__shape_text(destination->rank, destination->shape, b));
     if (!kdst__tensor_count(source)) return KDST_STATUS_OK;
-    bool flat = kdst__tensor_contiguous(destination) && kdst__tensor_contiguous(source);
-    if (destination->storage == source->storage && !(flat && destination->offset == source->offset)) {
+    if (destination->storage == source->storage) {
+        if (same_layout(destination, source)) return KDST_STATUS_OK;
         /* views of one storage may overlap: through a copy */
-        status = kdst__tensor_new_like(function, source, false, &copy);
-        if (!status) status = kdst__tensor_assign(function, copy, source);
+        kdst_status status = kdst__tensor_new_like(function, source, false, &copy);
+        if (status) return status;
+        kdst__layout_copy(source->rank, source->shape, kdst__tensor_layout(copy), kdst__tensor_layout(source));
         source = copy;
-        flat = kdst__tensor_contiguous(destination);
     }
-    if (!status && (flat || !destination->rank))
-        copy_row(
-            destination->dtype, kdst__tensor_data(destination), kdst_dtype_get_size(destination->dtype), source->dtype,
-            kdst__tensor_data(source), kdst_dtype_get_size(source->dtype), kdst__tensor_count(source));
-    else if (!status)
-        copy_strided(destination, source);
-    if (!status) kdst__tensor_touch(destination);
+    kdst__layout_copy(source->rank, source->shape, kdst__tensor_layout(destination), kdst__tensor_layout(source));
+    kdst__tensor_touch(destination);
     kdst__handle_release(copy);
-    return status;
+    return KDST_STATUS_OK;
 }
 
 kdst_status kdst_tensor_set(kdst_tensor *tensor, kdst_tensor *source)
@@ -153,10 +180,8 @@ kdst_status kdst_tensor_copy(kdst_tensor *tensor, kdst_dtype dtype, kdst_tensor 
     if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_copy: out is NULL");
     kdst_status status =
         kdst__tensor_new(ctx, "tensor_copy", dtype ? dtype : tensor->dtype, tensor->rank, tensor->shape, false, &copy);
-    if (!status) status = kdst__tensor_assign("tensor_copy", copy, tensor);
-    if (status)
-        kdst__handle_release(copy);
-    else
-        *out = copy;
-    return status;
+    if (status) return status;
+    kdst__layout_copy(tensor->rank, tensor->shape, kdst__tensor_layout(copy), kdst__tensor_layout(tensor));
+    *out = copy;
+    return KDST_STATUS_OK;
 }

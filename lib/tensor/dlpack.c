@@ -75,6 +75,7 @@ static void delete_imported(void *user_data)
 kdst_status kdst_tensor_create_dlpack(kdst_context *ctx, void *managed, kdst_tensor **out)
 {
     DLManagedTensor *m = managed;
+    int64_t strides[KDST__MAX_RANK];
     size_t bytes;
     if (out) *out = NULL;
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
@@ -92,6 +93,9 @@ kdst_status kdst_tensor_create_dlpack(kdst_context *ctx, void *managed, kdst_ten
             ctx, KDST_STATUS_DTYPE, "tensor_create_dlpack: type code %d of %d bits and %d lanes is not supported",
             t->dtype.code, t->dtype.bits, t->dtype.lanes);
     kdst_status status = kdst__tensor_check(ctx, "tensor_create_dlpack", dtype, t->ndim, t->shape, &bytes);
+    if (!status)
+        status =
+            kdst__tensor_foreign_strides(ctx, "tensor_create_dlpack", dtype, t->ndim, t->shape, t->strides, strides);
     if (status) return status;
     char *data = t->data ? (char *)t->data + t->byte_offset : NULL;
     if ((!data && bytes) || (uintptr_t)data % (uintptr_t)kdst_dtype_get_size(dtype))
@@ -99,7 +103,7 @@ kdst_status kdst_tensor_create_dlpack(kdst_context *ctx, void *managed, kdst_ten
             ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_dlpack: data is %s", data ? "not aligned" : "NULL");
     kdst__storage *storage = kdst__storage_wrap(kdst__context_memory(ctx), data, m, NULL);
     if (!storage) return kdst__fail_memory(ctx, "tensor_create_dlpack");
-    status = kdst__tensor_on(ctx, "tensor_create_dlpack", storage, dtype, t->ndim, t->shape, t->strides, 0, out);
+    status = kdst__tensor_on(ctx, "tensor_create_dlpack", storage, dtype, t->ndim, t->shape, strides, 0, out);
     if (!status) storage->destroy = delete_imported; /* from here on it is ours */
     kdst__storage_release(storage);
     return status;

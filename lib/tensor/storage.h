@@ -16,6 +16,11 @@ void kdst__storage_release(kdst__storage *storage); /* nullable */
 kdst_status kdst__tensor_on(
     kdst_context *ctx, const char *function, kdst__storage *storage, kdst_dtype dtype, int64_t rank,
     const int64_t *shape, const int64_t *stride, int64_t offset, kdst_tensor **out);
+/* Strides of somebody else's memory: row-major unless given, and where nothing lies along an axis (size 0 or 1). SHAPE when
+ * the elements lie too far apart for their distances to be computed. */
+kdst_status kdst__tensor_foreign_strides(
+    kdst_context *ctx, const char *function, kdst_dtype dtype, int64_t rank, const int64_t *shape,
+    const int64_t *stride, int64_t out[KDST__MAX_RANK]);
 /* Checks type, rank and sizes; the bytes of all elements. */
 kdst_status kdst__tensor_check(
     kdst_context *ctx, const char *function, kdst_dtype dtype, int64_t rank, const int64_t *shape, size_t *out_bytes);

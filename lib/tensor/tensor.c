@@ -52,23 +52,55 @@ kdst_status kdst__tensor_check(
     return KDST_STATUS_OK;
 }
 
+void kdst__row_major(int64_t rank, const int64_t *shape, int64_t stride[KDST__MAX_RANK])
+{
+    int64_t step = 1;
+    for (int64_t i = rank - 1; i >= 0; i--) {
+        stride[i] = step;
+        step *= shape[i] ? shape[i] : 1;
+    }
+}
+
+kdst_status kdst__tensor_foreign_strides(
+    kdst_context *ctx, const char *function, kdst_dtype dtype, int64_t rank, const int64_t *shape,
+    const int64_t *stride, int64_t out[KDST__MAX_RANK])
+{
+    const int64_t most = INT64_MAX / 4 / kdst_dtype_get_size(dtype);
+    int64_t reach = 0;
+    kdst__row_major(rank, shape, out);
+    if (!stride) return KDST_STATUS_OK;
+    for (int64_t i = 0; i < rank; i++)
+        if (shape[i] == 0) return KDST_STATUS_OK;
+    for (int64_t i = 0; i < rank; i++) {
+        int64_t span;
+        if (shape[i] == 1) continue;
+        if (stride[i] < -most || __builtin_mul_overflow(stride[i] < 0 ? -stride[i] : stride[i], shape[i], &span) ||
+            span > most - reach)
+            return kdst__fail(
+                ctx, KDST_STATUS_SHAPE, "%s: stride of axis %lld is %lld, which reaches too far with size %lld",
+                function, (long long)i, (long long)stride[i], (long long)shape[i]);
+        reach += span;
+        out[i] = stride[i];
+    }
+    return KDST_STATUS_OK;
+}
+
 kdst_status kdst__tensor_on(
     kdst_context *ctx, const char *function, kdst__storage *storage, kdst_dtype dtype, int64_t rank,
     const int64_t *shape, const int64_t *stride, int64_t offset, kdst_tensor **out)
 {
     kdst_tensor *t = kdst__handle_create(ctx, &tensor_class, sizeof *t);
-    int64_t step = 1;
     *out = NULL;
     if (!t) return kdst__fail_memory(ctx, function);
     kdst__storage_retain(t->storage = storage);
     t->dtype = dtype;
     t->rank = (int32_t)rank;
     t->offset = offset;
-    for (int64_t i = rank - 1; i >= 0; i--) {
-        t->shape[i] = shape[i];
-        t->stride[i] = stride ? stride[i] : step;
-        step *= shape[i] ? shape[i] : 1;
-    }
+    if (rank) memcpy(t->shape, shape, (size_t)rank * sizeof *shape);
+    if (!stride)
+        kdst__row_major(rank, shape, t->stride);
+    else if (rank)
+        memcpy(t->stride, stride, (size_t)rank * sizeof *stride);
     *out = t;
     return KDST_STATUS_OK;
 }
@@ -120,6 +152,7 @@ kdst_status kdst_tensor_create_foreign(
 {
     kdst_status status = KDST_STATUS_INVALID_ARGUMENT;
     kdst__storage *storage = NULL;
+    int64_t own_strides[KDST__MAX_RANK];
     size_t bytes;
     if (out) *out = NULL;
     if (!ctx) goto fail;
@@ -128,7 +161,10 @@ kdst_status kdst_tensor_create_foreign(
         status = kdst__fail(ctx, status, "tensor_create_foreign: %s is NULL", data ? "out" : "data");
         goto fail;
     }
-    if ((status = kdst__tensor_check(ctx, "tensor_create_foreign", dtype, rank, shape, &bytes))) goto fail;
+    status = kdst__tensor_check(ctx, "tensor_create_foreign", dtype, rank, shape, &bytes);
+    if (!status)
+        status = kdst__tensor_foreign_strides(ctx, "tensor_create_foreign", dtype, rank, shape, strides, own_strides);
+    if (status) goto fail;
     if ((uintptr_t)data % (uintptr_t)kdst_dtype_get_size(dtype)) {
         status = kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_create_foreign: data is not aligned to %s",
@@ -140,7 +176,7 @@ kdst_status kdst_tensor_create_foreign(
         status = kdst__fail_memory(ctx, "tensor_create_foreign");
         goto fail;
     }
-    status = kdst__tensor_on(ctx, "tensor_create_foreign", storage, dtype, rank, shape, strides, 0, out);
+    status = kdst__tensor_on(ctx, "tensor_create_foreign", storage, dtype, rank, shape, own_strides, 0, out);
     kdst__storage_release(storage); /* runs destroy when no tensor came to hold it */
     return status;
 fail:

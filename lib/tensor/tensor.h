@@ -70,7 +70,21 @@ kdst_status kdst__tensor_view(
     kdst_tensor **out);
 /* New reference to t when it is contiguous, else a contiguous copy (no record). */
 kdst_status kdst__tensor_to_contiguous(const char *function, kdst_tensor *t, kdst_tensor **out);
-/* Copies elements between any strides and types of equal shape. */
+/* Row-major strides of a shape; an axis of size 0 counts as 1. */
+void kdst__row_major(int64_t rank, const int64_t *shape, int64_t stride[KDST__MAX_RANK]);
+/* Where the elements of a shape lie, from element 0 on; strides in elements. */
+typedef struct kdst__layout {
+    kdst_dtype dtype;
+    void *data;
+    const int64_t *stride;
+} kdst__layout;
+static inline kdst__layout kdst__tensor_layout(const kdst_tensor *t)
+{
+    return (kdst__layout){t->dtype, kdst__tensor_data(t), t->stride};
+}
+/* Copies elements, converting the type, between layouts that do not overlap. */
+void kdst__layout_copy(int32_t rank, const int64_t *shape, kdst__layout to, kdst__layout from);
+/* The same from tensor to tensor, which may be views of one storage; checks the shapes. */
 kdst_status kdst__tensor_assign(const char *function, kdst_tensor *destination, kdst_tensor *source);
 /* Axis in [0, rank) from one that may count from the end; INVALID_ARGUMENT with a message. */
 kdst_status kdst__tensor_axis(const char *function, const kdst_tensor *t, int64_t axis, int64_t *out);

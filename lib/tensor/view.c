@@ -18,10 +18,8 @@ kdst_status kdst__tensor_to_contiguous(const char *function, kdst_tensor *t, kds
     }
     kdst_tensor *copy = NULL;
     kdst_status status = kdst__tensor_new_like(function, t, false, &copy);
-    if (!status) status = kdst__tensor_assign(function, copy, t);
-    if (status)
-        kdst__handle_release(copy);
-    else
-        *out = copy;
-    return status;
+    if (status) return status;
+    kdst__layout_copy(t->rank, t->shape, kdst__tensor_layout(copy), kdst__tensor_layout(t));
+    *out = copy;
+    return KDST_STATUS_OK;
 }
