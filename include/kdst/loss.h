@@ -55,8 +55,8 @@ KDST_API int32_t kdst_loss_needs_teacher(const kdst_loss *loss);
  *  @param      teacher  [B, K] of the same type, finite; nullable when the loss needs none, and ignored then
  *  @param      labels   int32 [B], each in [0, K)
  *  @param[out] out      new; rank 0; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, another context, label out of range, logit not finite, K = 1 where the loss is undefined),
- *          SHAPE (also: empty batch), DTYPE, OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL, another context, label out of range, logit not finite or beyond 1e300 times the
+ *          temperature, K = 1 where the loss is undefined), SHAPE (also: empty batch), DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_loss_run(
     kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, kdst_tensor **out);
@@ -69,11 +69,13 @@ KDST_API KDST_NODISCARD kdst_status kdst_loss_run(
  *  @param      labels     int32 [B], each in [0, K)
  *  @param[out] out_value  nullable; the value, computed in double
  *  @param[out] out_grad   nullable; [B, K] of the same type, overwritten with d value / d student
- *  @status INVALID_ARGUMENT (NULL, another context, label out of range, logit not finite, K = 1 where the loss is undefined),
- *          SHAPE (also: empty batch), DTYPE, OUT_OF_MEMORY; after a failure out_grad is as it was
+ *  @status INVALID_ARGUMENT (NULL, another context, label out of range, logit not finite or beyond 1e300 times the
+ *          temperature, K = 1 where the loss is undefined), SHAPE (also: empty batch), DTYPE, OUT_OF_MEMORY; after a
+ *          failure out_grad is as it was
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_loss_compute(
-    kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, double *out_value, kdst_tensor *out_grad);
+    kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, double *out_value,
+    kdst_tensor *out_grad);
 
 #ifdef __cplusplus
 }

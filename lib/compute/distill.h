@@ -3,9 +3,10 @@
  *
  *     value = w_hard * CE_eps(s, y) + w_soft * KL(q || softmax(s / Ts))
  *
- * q is softmax(t / Tt) of a teacher's logits, or of a virtual teacher that has one logit on the label and another elsewhere. CE_eps is the
- * cross-entropy to a smoothed label: `label_share` on the label, `other_share` on each other class. Weights are per row: the caller
- * has divided by B or B K. Rows are computed in double whatever the element type is.
+ * q is softmax(t / Tt) of a teacher's logits, or of a virtual teacher that has one logit on the label and another
+ * elsewhere. CE_eps is the cross-entropy to a smoothed label: `label_share` on the label, `other_share` on each other
+ * class. Weights are per row: the caller has divided by B or B K. Rows are computed in double whatever the element type
+ * is: a float32 result has the error of one rounding.
  */
 #ifndef KDST_COMPUTE_DISTILL_H
 #define KDST_COMPUTE_DISTILL_H
@@ -21,14 +22,17 @@ typedef struct kdst__distill_params {
     int32_t soft;                        /* KDST__SOFT_… */
 } kdst__distill_params;
 
-/* First row and column of s (or t, when not NULL) that is not finite: *which 0 = s, 1 = t; 1 when there is one. */
+/* 1 when some element of x [rows, k] is not finite or larger than `limit`: *row, *column of the first. */
 int32_t kdst__distill_find_bad(
-    int32_t dtype, int64_t rows, int64_t k, const void *s, const void *t, int64_t *row, int64_t *column, int32_t *which);
+    kdst__compute *cp, int32_t dtype, int64_t rows, int64_t k, double limit, const void *x, int64_t *row,
+    int64_t *column);
 
-/* value: sum over the rows. grad [rows, k] nullable; with `accumulate` grad += scale * d value / d s, else it is overwritten.
- * OUT_OF_MEMORY leaves grad untouched. */
+/* Softmax of k logits of which one is larger than the others by `gap`: its value and that of each other class. */
+void kdst__distill_virtual(double gap, int64_t k, double *label, double *other);
+
+/* *value: sum over the rows. grad [rows, k]: nullable, overwritten, may be s itself; untouched when OUT_OF_MEMORY. */
 kdst_status kdst__distill(
-    kdst__compute *cp, int32_t dtype, int64_t rows, int64_t k, const kdst__distill_params *params, const void *s, const void *t,
-    const int32_t *labels, double scale, int32_t accumulate, double *value, void *grad);
+    kdst__compute *cp, int32_t dtype, int64_t rows, int64_t k, const kdst__distill_params *params, const void *s,
+    const void *t, const int32_t *labels, double *value, void *grad);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loss handle: checks its inputs, turns its settings into the weights of the fused pass, runs it on or off the tape.
+/* The loss handle: checks its inputs, turns its settings into the weights of the fused pass, runs it on or off the
+ * tape.
  *
  * On the tape forward computes value and gradient together; backward scales the gradient that was kept.
  */
@@ -51,6 +52,16 @@ int32_t kdst_loss_needs_teacher(const kdst_loss *loss)
 
 /* ---- settings of a batch ---- */
 
+kdst_status kdst__virtual_check(kdst_context *ctx, const char *name, double correct_prob, int32_t logprob)
+{
+    if (!logprob || correct_prob < 1) return KDST_STATUS_OK;
+    return kdst__fail(
+        ctx, KDST_STATUS_INVALID_ARGUMENT,
+        "%s: correct_prob is %g, with virtual_logits \"logprob\" it must be below 1: the other classes' 0 has no "
+        "logarithm",
+        name, correct_prob);
+}
+
 void kdst__virtual_logits(double correct_prob, int32_t logprob, int64_t classes, double *label, double *other)
 {
     *label = correct_prob;
@@ -67,10 +78,11 @@ static kdst__distill_params params_of(const kdst__loss_config *c, int64_t batch,
         .soft = c->alpha > 0 ? c->soft : KDST__SOFT_NONE,
         .w_soft = c->alpha * c->factor / (c->element_mean ? b * k : b),
         .student_temperature = c->student_temperature,
-        .teacher_temperature = c->temperature};
+        .teacher_temperature = c->temperature,
+    };
     if (c->epsilon > 0) {
         p.other_share = c->epsilon / (c->others ? k - 1 : k);
-        p.label_share = c->others ? 1 - c->epsilon : 1 - c->epsilon + p.other_share;
+        p.label_share = c->others ? 1 - c->epsilon : 1 - c->epsilon * (k - 1) / k;
     }
     if (c->soft == KDST__SOFT_VIRTUAL)
         kdst__virtual_logits(c->correct_prob, c->logprob, classes, &p.virtual_label, &p.virtual_other);
@@ -79,23 +91,40 @@ static kdst__distill_params params_of(const kdst__loss_config *c, int64_t batch,
 
 /* ---- checks ---- */
 
-static kdst_status
-check_values(kdst_context *ctx, const char *name, const kdst_tensor *s, const kdst_tensor *t, const int32_t *labels)
+static kdst_status check_labels(kdst_context *ctx, const char *name, const kdst_tensor *s, const int32_t *labels)
 {
-    int64_t row, column;
-    int32_t which;
     for (int64_t b = 0; b < s->shape[0]; b++)
         if (labels[b] < 0 || labels[b] >= s->shape[1])
             return kdst__fail(
                 ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: label %d at row %lld, allowed is 0 to %lld", name, labels[b],
                 (long long)b, (long long)s->shape[1] - 1);
+    return KDST_STATUS_OK;
+}
+
+/* Logits are finite, and so is any difference of two of them, also divided by the temperature. */
+static kdst_status
+check_logits(kdst_context *ctx, const char *name, const char *whose, double temperature, const kdst_tensor *x)
+{
+    int64_t row, column;
+    double limit = 1e300 * fmin(temperature, 1);
     if (!kdst__distill_find_bad(
-            s->dtype, s->shape[0], s->shape[1], kdst__tensor_data(s), t ? kdst__tensor_data(t) : NULL, &row, &column,
-            &which))
+            kdst__tensor_compute(x), x->dtype, x->shape[0], x->shape[1], limit, kdst__tensor_data(x), &row, &column))
         return KDST_STATUS_OK;
+    int64_t i = row * x->shape[1] + column;
+    double value = x->dtype == KDST_DTYPE_FLOAT32 ? (double)((const float *)kdst__tensor_data(x))[i]
+                                                  : ((const double *)kdst__tensor_data(x))[i];
     return kdst__fail(
-        ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s logit at row %lld, class %lld is not finite", name,
-        which ? "teacher" : "student", (long long)row, (long long)column);
+        ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: the %s's logit at row %lld, class %lld is %g, allowed is -%g to %g",
+        name, whose, (long long)row, (long long)column, value, limit, limit);
+}
+
+static kdst_status check_values(
+    kdst_context *ctx, const kdst__loss_config *c, const kdst_tensor *s, const kdst_tensor *t, const int32_t *labels)
+{
+    kdst_status status = check_labels(ctx, c->name, s, labels);
+    if (!status) status = check_logits(ctx, c->name, "student", c->student_temperature, s);
+    if (!status && t) status = check_logits(ctx, c->name, "teacher", c->temperature, t);
+    return status;
 }
 
 static kdst_status check_shapes(
@@ -163,13 +192,12 @@ static kdst_status forward(kdst__call *call)
     const int32_t *labels = kdst__tensor_data(y);
     const kdst__distill_params params = params_of(c, s->shape[0], s->shape[1]);
     double value;
-    kdst_status status = check_values(call->ctx, c->name, s, t, labels);
+    kdst_status status = check_values(call->ctx, c, s, t, labels);
     if (!status && call->recording) status = kdst__tensor_new_like(c->name, s, false, &call->saved[0]);
     if (status) return status;
     status = kdst__distill(
         kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
-        t ? kdst__tensor_data(t) : NULL, labels, 1, 0, &value,
-        call->saved[0] ? kdst__tensor_data(call->saved[0]) : NULL);
+        t ? kdst__tensor_data(t) : NULL, labels, &value, call->saved[0] ? kdst__tensor_data(call->saved[0]) : NULL);
     if (status) return kdst__fail_memory(call->ctx, c->name);
     if (s->dtype == KDST_DTYPE_FLOAT32)
         *(float *)kdst__tensor_data(call->out) = (float)value;
@@ -260,7 +288,7 @@ kdst_status kdst_loss_compute(
     if (!status) status = kdst__tensor_to_contiguous(name, student, &s);
     if (!status && teacher) status = kdst__tensor_to_contiguous(name, teacher, &t);
     if (!status) status = kdst__tensor_to_contiguous(name, labels, &y);
-    if (!status) status = check_values(ctx, name, s, t, kdst__tensor_data(y));
+    if (!status) status = check_values(ctx, &loss->config, s, t, kdst__tensor_data(y));
     if (!status && out_grad && kdst__tensor_contiguous(out_grad))
         kdst__handle_retain(g = out_grad);
     else if (!status && out_grad)
@@ -269,7 +297,7 @@ kdst_status kdst_loss_compute(
         const kdst__distill_params params = params_of(&loss->config, s->shape[0], s->shape[1]);
         status = kdst__distill(
             kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
-            t ? kdst__tensor_data(t) : NULL, kdst__tensor_data(y), 1, 0, &value, g ? kdst__tensor_data(g) : NULL);
+            t ? kdst__tensor_data(t) : NULL, kdst__tensor_data(y), &value, g ? kdst__tensor_data(g) : NULL);
         if (status) kdst__fail_memory(ctx, name);
     }
     if (!status && out_grad && g != out_grad) status = kdst__tensor_assign(name, out_grad, g);

@@ -33,6 +33,9 @@ struct kdst_loss {
 
 kdst_status kdst__loss_new(kdst_context *ctx, const kdst__loss_config *config, kdst_loss **out);
 
+/* A certain teacher (correct_prob 1) has no finite log p^d: INVALID_ARGUMENT with a message. */
+kdst_status kdst__virtual_check(kdst_context *ctx, const char *name, double correct_prob, int32_t logprob);
+
 /* Logits of the virtual teacher p^d: on the label and elsewhere. */
 void kdst__virtual_logits(double correct_prob, int32_t logprob, int64_t classes, double *label, double *other);
 
