@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of lib/data share: a context, a folder for the files they write, data sets of noise, checks of tensors. */
+/* What the tests of lib/data share: a context, a folder for the files they write, data sets of noise. */
 #ifndef KDST_TESTS_DATA_SUPPORT_H
 #define KDST_TESTS_DATA_SUPPORT_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Crop, mirror and normalisation against plain formulas.
  *
- * Images are noise, so that one place of the crop and one mirror alone explain a result: they are searched for, and every
- * pixel must then be what the formula says. How often each place comes is counted over many samples.
+ * Images are noise, so that one place of the crop and one mirror alone explain a result: they are searched for, and
+ * every pixel must then be what the formula says. How often each place comes is counted over many samples.
  */
 #include "support.h"
 
@@ -32,7 +32,7 @@ static double value(const void *data, kdst_dtype dtype, int64_t i)
     return dtype == KDST_DTYPE_FLOAT32 ? ((const float *)data)[i] : ((const double *)data)[i];
 }
 
-/* Pixel (c, y, x) of the result when the crop begins at (i, j) of the padded image: the formula, one pixel at a time. */
+/* Pixel (c, y, x) of the result when the crop begins at (i, j) of the padded image. */
 static double expected(
     const geometry *g, const void *image, kdst_dtype dtype, int64_t i, int64_t j, int64_t mirror, int64_t c, int64_t y,
     int64_t x)

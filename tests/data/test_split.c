@@ -160,7 +160,7 @@ START_TEST(test_uniform)
         kdst_dataset_release(first);
         kdst_dataset_release(second);
     }
-    /* 200 are expected with a deviation of 10; five of those leave one failure in 20,000 such tests, and the seeds are fixed */
+    /* 200 are expected, with a deviation of 10; five deviations are met once in 20,000 such tests */
     for (int i = 0; i < N; i++)
         ck_assert_msg(abs(hits[i] - RUNS / 2) < 50, "sample %d: %d of %d", i, hits[i], RUNS);
     kdst_dataset_release(d);
