@@ -22,7 +22,7 @@ PROGRAM, DATA = sys.argv[1], sys.argv[2]
 TINY = ['--data', DATA, '--train-count', '400', '--test-count', '100', '--epochs', '2', '--width', '0.05', '--teacher-width', '0.05',
         '--batch', '40', '--threads', '2', '--warmup', '0']
 RUNS = ['baseline-mlp', 'teacher-lenet', 'stopped-lenet', 'lsr-mlp', 'kd-mlp', 'dekd-mlp', 'self-mlp', 'reg-mlp', 'rekd-lenet']
-VOID = {'meta', 'line', 'rect', 'circle', 'polyline', 'path', 'br'}
+VOID = {'meta', 'br'}
 SEED = 20
 
 
