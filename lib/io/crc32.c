@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CRC-32 (see crc32.h). The tables are made anew for each checksum: 2048 steps, nothing beside the megabytes that follow.
+/* CRC-32 (see crc32.h). The tables are made anew for each checksum: 2048 steps, nothing beside the megabytes that
+ * follow.
  *
  * table[k][b] is the remainder of byte b followed by k zero bytes, so eight look-ups advance by eight bytes at once.
  */

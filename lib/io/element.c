@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading elements (see element.h). What is stored as it is wanted is read in place; the rest goes through a small buffer. */
+/* Reading elements (see element.h). What is stored as it is wanted is read in place; the rest goes through a small
+ * buffer.
+ */
 #include "io/element.h"
 
 #include <math.h>
@@ -7,8 +9,8 @@
 
 enum { CHUNK = 8192 };
 
-/* One element, as far as a double or an int64_t holds it; `whole` says which. uint64 values over the largest int64 are doubles, which no
- * integer type of a tensor holds anyway. */
+/* One element, as far as a double or an int64_t holds it; `whole` says which. uint64 values over the largest int64 are
+ * doubles, which no integer type of a tensor holds anyway. */
 typedef struct number {
     bool whole;
     int64_t integer;

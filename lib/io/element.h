@@ -41,8 +41,8 @@ typedef struct kdst__element_run {
     kdst__crc32 *crc; /* nullable: of the file's bytes */
 } kdst__element_run;
 
-/* Reads `count` elements into `out`, an array of run->dtype. To an integer type values are truncated; FORMAT where one does not fit
- * or is NaN. */
+/* Reads `count` elements into `out`, an array of run->dtype. To an integer type values are truncated; FORMAT where one
+ * does not fit or is NaN. */
 kdst_status kdst__element_read(kdst__source *source, const kdst__element_run *run, void *out, uint64_t count);
 
 /* Shape from a file: FORMAT when the elements, in the file or in memory, are too many to count; else their number. */

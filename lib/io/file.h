@@ -18,11 +18,13 @@ typedef struct kdst__source kdst__source;
 kdst_status kdst__source_open(kdst_context *ctx, const char *function, const char *path, kdst__source **out);
 /* The same for a format that may begin with the two bytes of gzip: always read as it is. */
 kdst_status kdst__source_open_plain(kdst_context *ctx, const char *function, const char *path, kdst__source **out);
-/* Exactly `bytes`; FORMAT "the file ends after 12 of 16 bytes of its header" (`what` = "its header"), IO, FORMAT for corrupt gzip. */
+/* Exactly `bytes`; FORMAT "the file ends after 12 of 16 bytes of its header" (`what` = "its header"), IO, FORMAT for
+ * corrupt gzip. */
 kdst_status kdst__source_read(kdst__source *source, const char *what, void *out, size_t bytes);
 /* Up to `bytes`, fewer only at the end of the file. */
 kdst_status kdst__source_read_some(kdst__source *source, void *out, size_t bytes, size_t *out_read);
-/* FORMAT with both numbers when so many more bytes cannot follow: exact for a plain file, a bound from the compression's limit for gzip. */
+/* FORMAT with both numbers when so many more bytes cannot follow: exact for a plain file, a bound from the
+ * compression's limit for gzip. */
 kdst_status kdst__source_can_have(kdst__source *source, const char *what, uint64_t bytes);
 /* FORMAT when anything follows. */
 kdst_status kdst__source_expect_end(kdst__source *source);
@@ -36,7 +38,8 @@ typedef struct kdst__sink kdst__sink;
 /* `function` and `path` must outlive the sink. */
 kdst_status kdst__sink_open(kdst_context *ctx, const char *function, const char *path, kdst__sink **out);
 kdst_status kdst__sink_write(kdst__sink *sink, const void *data, size_t bytes);
-/* Flushes, syncs, renames, frees. On failure the temporary file is gone, the old file is as it was, and the sink is freed too. */
+/* Flushes, syncs, renames, frees. On failure the temporary file is gone, the old file is as it was, and the sink is
+ * freed too. */
 kdst_status kdst__sink_commit(kdst__sink *sink);
 /* Removes the temporary file and frees; nullable. */
 void kdst__sink_abandon(kdst__sink *sink);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unpacking of gzip data (see gzip.h): RFC 1952, any number of members one after the other. zlib checks each member's checksum. */
+/* Unpacking of gzip data (see gzip.h): RFC 1952, any number of members one after the other. zlib checks each member's
+ * checksum.
+ */
 #include "io/gzip.h"
 
 #if KDST_HAVE_ZLIB

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reader of JSON for formats whose structure is known: the caller asks for what must come next, so nothing nests and nothing is allocated.
+/* A reader of JSON for formats whose structure is known: the caller asks for what must come next, so nothing nests and
+ * nothing is allocated.
  *
  * Texts are unescaped in place. After the first failure `problem` says what was expected, and `at` where.
  */

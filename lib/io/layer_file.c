@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layers to and from a state and its file. Names and shapes are compared and copies of what overlaps are made first; then only
- * element-wise copies follow, which cannot fail.
+/* Layers to and from a state and its file. Names and shapes are compared and copies of what overlaps are made first;
+ * then only element-wise copies follow, which cannot fail.
  */
 #include "core/options.h"
 #include "io/state.h"
@@ -89,7 +89,8 @@ static kdst_status check_left_over(work *w)
     return KDST_STATUS_OK;
 }
 
-/* A tensor of the state that shares memory with the layer is read from a copy: writing one entry must not change another's source. */
+/* A tensor of the state that shares memory with the layer is read from a copy: writing one entry must not change
+ * another's source. */
 static kdst_status separate(work *w, int64_t i)
 {
     kdst_tensor *tensor = w->found[i], *copy;

@@ -3,7 +3,8 @@
  *
  *     {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  *
- * in any order and spacing, closed by a line feed. Only this much of Python is read; structured types are lists, hence refused early.
+ * in any order and spacing, closed by a line feed. Only this much of Python is read; structured types are lists, hence
+ * refused early.
  */
 #include "io/npy_header.h"
 
@@ -110,8 +111,9 @@ static kdst_status read_descr(reader *r, kdst__npy_header *h)
                                                                 : 0;
     h->element = element_of(kind, size);
     if (h->element != 0 && (size == 1 || at == text || ordered)) return KDST_STATUS_OK;
-    /* kinds that NumPy knows are a valid file's */
-    bool known = kind != '\0' && strchr("?biufcmMOSUVa", kind) != NULL;
+    /* what NumPy knows is a valid file's */
+    bool known = kind != '\0' && strchr("?biufcmMOSUVa", kind) != NULL &&
+        (digits[strspn(digits, "0123456789")] == '\0' || kind == 'M' || kind == 'm');
     return kdst__source_fail(
         r->source, known ? KDST_STATUS_UNSUPPORTED : KDST_STATUS_FORMAT, "has elements of type \"%s\"",
         kdst__text_shown(text, shown));
@@ -176,8 +178,9 @@ static kdst_status read_dictionary(reader *r, kdst__npy_header *h)
         if (!take(r, ',') && (r->at == r->end || *r->at != '}')) return fail(r, "a comma or the end of the dictionary");
     }
     skip_space(r);
-    return seen == ALL && r->at == r->end ? KDST_STATUS_OK
-                                          : fail(r, seen == ALL ? "its end" : "after descr, fortran_order and shape");
+    return seen == ALL && r->at == r->end
+        ? KDST_STATUS_OK
+        : fail(r, seen == ALL ? "its end" : "preceded by descr, fortran_order and shape");
 }
 
 kdst_status kdst__npy_read_header(kdst__source *source, kdst__npy_header *out)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parts of a safetensors file: 8 bytes with the length of a header, the header in JSON, the tensors' bytes without gaps.
+/* Parts of a safetensors file: 8 bytes with the length of a header, the header in JSON, the tensors' bytes without
+ * gaps.
  *
  *     {"__metadata__":{"key":"text"},"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}
  */
@@ -29,8 +30,8 @@ typedef struct kdst__safetensors_header {
     uint32_t checksum;
 } kdst__safetensors_header;
 
-/* Reads the header into a zeroed struct, puts the names (without tensors) and texts into an empty state, and checks all of it: types,
- * shapes, and offsets that cover the data once. */
+/* Reads the header into a zeroed struct, puts the names (without tensors) and texts into an empty state, and checks all
+ * of it: types, shapes, and offsets that cover the data once. */
 kdst_status kdst__safetensors_read_header(kdst__source *source, kdst_state *state, kdst__safetensors_header *out);
 void kdst__safetensors_free_header(kdst__safetensors_header *header);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a state from a safetensors file: the header is checked as a whole, then each tensor is read straight into its memory. */
+/* Reading a state from a safetensors file: the header is checked as a whole, then each tensor is read straight into its
+ * memory.
+ */
 #include "io/safetensors.h"
 
 #include "io/text.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Elements of a tensor for a file (see serial.h). A contiguous tensor is one piece of its own memory; bool is rewritten as 0 and 1. */
+/* Elements of a tensor for a file (see serial.h). A contiguous tensor is one piece of its own memory; bool is rewritten
+ * as 0 and 1.
+ */
 #include "io/serial.h"
 
 #include "io/element.h"

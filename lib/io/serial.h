@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The elements of a tensor of any strides as files hold them, row-major and little-endian, piece by piece: no second copy of a tensor. */
+/* The elements of a tensor of any strides as files hold them, row-major and little-endian, piece by piece: no second
+ * copy of a tensor.
+ */
 #ifndef KDST_IO_SERIAL_H
 #define KDST_IO_SERIAL_H
 

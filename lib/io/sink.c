@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing a file whole or not at all (see file.h).
  *
- * The data go into ".<name>.<16 digits>.tmp" beside the target, are synced, and then take the target's name, which the system does
- * in one step. A symbolic link stays: what it points to is replaced. Only a process that is killed in between leaves a
- * temporary file. The permissions of an older file are kept.
+ * The data go into ".<name>.<16 digits>.tmp" beside the target, are synced, and then take the target's name, which the
+ * system does in one step. A symbolic link stays: what it points to is replaced. Only a process that is killed in
+ * between leaves a temporary file. The permissions of an older file are kept.
  */
 #include "io/file.h"
 
