@@ -98,15 +98,16 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_progress(
  *
  *  @param      trainer    the trainer
  *  @param[out] out_event  what was done
- *  @status INVALID_ARGUMENT (NULL), STATE (loss or gradient not finite; the loss needs a teacher and there is none), CANCELLED,
- *          OUT_OF_MEMORY, or what the model, the loss and the loader return
+ *  @status INVALID_ARGUMENT (NULL, label out of range, logit not finite), STATE (loss or gradient not finite; the loss needs a teacher and
+ *          there is none), SHAPE and DTYPE (model, teacher and data do not fit), CANCELLED, OUT_OF_MEMORY, CALLBACK (or whatever a
+ *          callback of the caller's returned)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_step(kdst_trainer *trainer, kdst_event *out_event);
 
 /** Steps until every epoch is done.
  *
  *  @param trainer  the trainer
- *  @status as kdst_trainer_step, and what the progress function returns
+ *  @status INVALID_ARGUMENT, STATE, SHAPE, DTYPE, CANCELLED, OUT_OF_MEMORY, CALLBACK: as kdst_trainer_step
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_run(kdst_trainer *trainer);
 

@@ -62,4 +62,5 @@ def main():
     print('%d functions, %d schemas' % (len(api['functions']), len(api['schemas'])))
 
 
-main()
+if __name__ == '__main__':
+    main()
