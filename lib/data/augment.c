@@ -5,12 +5,14 @@
  *     mirror:    out[y, x] = crop[y, W - 1 - x]
  *     normalise: (x - mean[c]) / deviation[c], computed in double and rounded once; a byte v stands for x = v / 255
  *
- * A byte has 256 values, so each channel has a table of results. One block of random numbers serves an image: its first 64
- * bits choose the offset (the bias of (2p + 1)^2 <= 2^23 offsets is below 2^-41), the next bit the mirror.
+ * A byte has 256 values, so each channel has a table of results. One block of random numbers serves an image: its first
+ * 64 bits choose the offset (the bias of (2p + 1)^2 <= 2^23 offsets is below 2^-41), the next bit the mirror.
  */
 #include "data/augment.h"
 
 #include "core/random.h"
+
+#include <string.h>
 
 enum { STREAM = 0x41554721 };
 
@@ -38,15 +40,54 @@ static placement place(const kdst__augment *a, uint64_t key, int64_t sample)
 
 /* ---- rows ---- */
 
-/* Reads n pixels, `step` 1 or -1 apart. */
-static inline void row_bytes(const uint8_t *in, int64_t step, int64_t n, const void *table, void *out, bool wide_out)
+/* Eight pixels from `in` on, `step` 1 or -1 apart, the first one lowest. */
+static inline uint64_t read_eight(const uint8_t *in, int64_t step)
+{
+    const bool big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+    uint64_t word;
+    memcpy(&word, step < 0 ? in - 7 : in, sizeof word);
+    return (step < 0) != big ? __builtin_bswap64(word) : word;
+}
+
+static inline void put_entry(void *out, bool wide_out, int64_t i, const void *table, uint64_t entry)
 {
     if (wide_out)
-        for (int64_t i = 0; i < n; i++, in += step)
-            ((double *)out)[i] = ((const double *)table)[*in];
+        ((double *)out)[i] = ((const double *)table)[entry];
     else
-        for (int64_t i = 0; i < n; i++, in += step)
-            ((float *)out)[i] = ((const float *)table)[*in];
+        ((float *)out)[i] = ((const float *)table)[entry];
+}
+
+static inline void put_eight(const uint8_t *in, int64_t step, int64_t i, const void *table, void *out, bool wide_out)
+{
+    uint64_t word = read_eight(in + i * step, step);
+    for (int k = 0; k < 8; k++)
+        put_entry(out, wide_out, i + k, table, word >> (8 * k) & 255);
+}
+
+/* Eight pixels a load, since the loop is bound by its loads and stores; the last eight may overlap those before. */
+static inline void row_bytes(const uint8_t *in, int64_t step, int64_t n, const void *table, void *out, bool wide_out)
+{
+    for (int64_t i = 0; i + 8 <= n; i += 8)
+        put_eight(in, step, i, table, out, wide_out);
+    if (n % 8 && n > 8) put_eight(in, step, n - 8, table, out, wide_out);
+    for (int64_t i = 0; i < n && n < 8; i++)
+        put_entry(out, wide_out, i, table, in[i * step]);
+}
+
+/* Functions of their own: inlined into one, the compilers run out of registers. */
+__attribute__((noinline)) static void
+row_bytes_f32(const uint8_t *in, int64_t step, int64_t n, const void *table, void *out)
+{
+    if (step == 1)
+        row_bytes(in, 1, n, table, out, false);
+    else
+        row_bytes(in, -1, n, table, out, false);
+}
+
+__attribute__((noinline)) static void
+row_bytes_f64(const uint8_t *in, int64_t step, int64_t n, const void *table, void *out)
+{
+    row_bytes(in, step, n, table, out, true);
 }
 
 static inline void put(void *out, bool wide_out, int64_t i, double value)
@@ -67,10 +108,15 @@ static inline void row_reals(
     }
 }
 
-static void fill(void *out, bool wide_out, int64_t n, double value)
+static inline void fill(void *out, bool wide_out, int64_t n, double value)
 {
-    for (int64_t i = 0; i < n; i++)
-        put(out, wide_out, i, value);
+    float narrow = (float)value;
+    if (wide_out)
+        for (int64_t i = 0; i < n; i++)
+            ((double *)out)[i] = value;
+    else
+        for (int64_t i = 0; i < n; i++)
+            ((float *)out)[i] = narrow;
 }
 
 /* Pixels `from`, `from + step`, … of row `in`, normalised. */
@@ -78,9 +124,10 @@ static void
 copy_pixels(const kdst__augment *a, int64_t c, const void *in, int64_t from, int64_t step, int64_t n, void *out)
 {
     double mean = a->mean[c], deviation = a->deviation[c];
-    int64_t size = a->wide_out ? 8 : 4;
-    if (a->bytes)
-        row_bytes((const uint8_t *)in + from, step, n, (const char *)a->table + 256 * c * size, out, a->wide_out);
+    if (a->bytes && a->wide_out)
+        row_bytes_f64((const uint8_t *)in + from, step, n, (const double *)a->table + 256 * c, out);
+    else if (a->bytes)
+        row_bytes_f32((const uint8_t *)in + from, step, n, (const float *)a->table + 256 * c, out);
     else if (a->wide_in && a->wide_out)
         row_reals(in, true, from, step, n, mean, deviation, out, true);
     else if (a->wide_in)
@@ -91,39 +138,54 @@ copy_pixels(const kdst__augment *a, int64_t c, const void *in, int64_t from, int
         row_reals(in, false, from, step, n, mean, deviation, out, false);
 }
 
-/* One row of the batch from one row of the image: black, pixels, black. */
-static void run_row(const kdst__augment *a, int64_t c, placement p, const void *in, char *out)
+/* The parts of a row of the batch: black, `count` pixels of the image from `from` on, black. */
+typedef struct span {
+    int64_t left, count, right;
+    int64_t from, step;
+} span;
+
+static span span_of(int64_t w, placement p)
 {
-    int64_t w = a->width, size = a->wide_out ? 8 : 4;
-    double black = (0 - a->mean[c]) / a->deviation[c];
-    int64_t begin = p.right < 0 ? -p.right : 0,
-            end = p.right > 0 ? w - p.right : w; /* of the image's pixels, before the mirror */
+    int64_t begin = p.right < 0 ? -p.right : 0, end = p.right > 0 ? w - p.right : w; /* before the mirror */
     if (end < 0) end = 0;
     if (begin > end) begin = end;
-    int64_t left = p.mirror ? w - end : begin, n = end - begin;
-    fill(out, a->wide_out, left, black);
-    if (n) copy_pixels(a, c, in, (p.mirror ? end - 1 : begin) + p.right, p.mirror ? -1 : 1, n, out + left * size);
-    fill(out + (left + n) * size, a->wide_out, w - left - n, black);
+    int64_t left = p.mirror ? w - end : begin, first = p.mirror ? end - 1 : begin;
+    return (span){left, end - begin, w - left - (end - begin), first + p.right, p.mirror ? -1 : 1};
+}
+
+static void run_row(const kdst__augment *a, int64_t c, const span *s, const void *in, char *out)
+{
+    int64_t size = a->wide_out ? 8 : 4;
+    if (s->left) fill(out, a->wide_out, s->left, a->black[c]);
+    if (s->count) copy_pixels(a, c, in, s->from, s->step, s->count, out + s->left * size);
+    if (s->right) fill(out + (s->left + s->count) * size, a->wide_out, s->right, a->black[c]);
+}
+
+static void run_plane(const kdst__augment *a, int64_t c, int64_t down, const span *s, const char *in, char *out)
+{
+    int64_t h = a->height, size_in = a->bytes ? 1 : a->wide_in ? 8 : 4, size_out = a->wide_out ? 8 : 4;
+    for (int64_t y = 0; y < h; y++, out += a->width * size_out) {
+        int64_t from = y + down;
+        if (from < 0 || from >= h)
+            fill(out, a->wide_out, a->width, a->black[c]);
+        else
+            run_row(a, c, s, in + from * a->width * size_in, out);
+    }
 }
 
 void kdst__augment_run(const kdst__augment *a, uint64_t key, int64_t sample, const void *in, void *out)
 {
     placement p = place(a, key, sample);
-    int64_t h = a->height, w = a->width, size_in = a->bytes ? 1 : a->wide_in ? 8 : 4, size_out = a->wide_out ? 8 : 4;
+    span s = span_of(a->width, p);
     bool still = !p.down && !p.right && !p.mirror;
-    char *row = out;
+    int64_t plane = a->height * a->width, size_in = a->bytes ? 1 : a->wide_in ? 8 : 4, size_out = a->wide_out ? 8 : 4;
     for (int64_t c = 0; c < a->channels; c++) {
-        const char *plane = (const char *)in + c * h * w * size_in;
-        if (still) copy_pixels(a, c, plane, 0, 1, h * w, row);
-        for (int64_t y = 0; y < h && !still; y++) {
-            int64_t from = y + p.down;
-            char *to = row + y * w * size_out;
-            if (from < 0 || from >= h)
-                fill(to, a->wide_out, w, (0 - a->mean[c]) / a->deviation[c]);
-            else
-                run_row(a, c, p, plane + from * w * size_in, to);
-        }
-        row += h * w * size_out;
+        const char *from = (const char *)in + c * plane * size_in;
+        char *to = (char *)out + c * plane * size_out;
+        if (still)
+            copy_pixels(a, c, from, 0, 1, plane, to);
+        else
+            run_plane(a, c, p.down, &s, from, to);
     }
 }
 
@@ -142,15 +204,17 @@ bool kdst__augment_create(
 {
     kdst__augment a = settings;
     size_t n = (size_t)a.channels, tables = a.bytes ? 256 * (a.wide_out ? sizeof(double) : sizeof(float)) : 0;
-    if (kdst__mul_overflows(n, 2 * sizeof(double) + tables, &a.block_bytes)) return false;
+    if (kdst__mul_overflows(n, 3 * sizeof(double) + tables, &a.block_bytes)) return false;
     a.block = kdst__alloc(memory, a.block_bytes);
     if (!a.block) return false;
     a.mean = a.block;
     a.deviation = a.mean + n;
-    a.table = a.deviation + n;
+    a.black = a.deviation + n;
+    a.table = a.black + n;
     for (int64_t c = 0; c < a.channels; c++) {
         a.mean[c] = means == 0 ? 0 : mean[means == 1 ? 0 : c];
         a.deviation[c] = deviations == 0 ? 1 : deviation[deviations == 1 ? 0 : c];
+        a.black[c] = (0 - a.mean[c]) / a.deviation[c];
     }
     if (a.bytes) fill_table(&a);
     *out = a;

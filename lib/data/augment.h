@@ -22,13 +22,14 @@ typedef struct kdst__augment {
     bool wide_in;             /* reals: float64, else float32 */
     bool wide_out;            /* batches are float64, else float32 */
     double *mean, *deviation; /* [channels] */
+    double *black;            /* [channels], the value of 0 */
     void *table;              /* bytes: [channels, 256] of the batch's type, the value of each byte */
-    void *block;              /* holds the three */
+    void *block;              /* holds the four */
     size_t block_bytes;
 } kdst__augment;
 
-/* Fills the tables; `settings` has everything but the pointers. mean and deviation: `given` 1 or `channels` values. 0 when
- * there is no memory. */
+/* Fills the tables; `settings` has everything but the pointers. means, deviations: 0 values (then 0 and 1), 1 for all
+ * channels, or one for each. False when there is no memory. */
 bool kdst__augment_create(
     kdst__memory *memory, kdst__augment settings, const double *mean, int64_t means, const double *deviation,
     int64_t deviations, kdst__augment *out);

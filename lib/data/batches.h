@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the batches of an epoch hold: which samples in which order, augmented into plain buffers.
  *
- * One thread at a time works with it: the loader's own when it has one, else the one that calls. It points into the data set,
- * which its owner holds, and allocates nothing after its creation.
+ * One thread at a time works with it: the loader's own when it has one, else the one that calls. It points into the
+ * data set, which its owner holds, and allocates nothing after its creation.
  */
 #ifndef KDST_DATA_BATCHES_H
 #define KDST_DATA_BATCHES_H

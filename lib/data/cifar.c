@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches of CIFAR-10 and CIFAR-100 in the binary version (Krizhevsky, "Learning multiple layers of features", 2009).
  *
- * A record is one label byte (CIFAR-10) or the coarse and the fine label (CIFAR-100), then 3 x 32 x 32 pixels. There is no header,
- * so the files are read twice: once to count their records, once into memory of just that size.
+ * A record is one label byte (CIFAR-10) or the coarse and the fine label (CIFAR-100), then 3 x 32 x 32 pixels. There is
+ * no header, so the files are read twice: once to count their records, once into memory of just that size.
  */
 #include "data/dataset.h"
 

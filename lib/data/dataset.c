@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data sets from tensors, and what may be asked of them. Files are read in idx.c, cifar.c and npy.c, splits made in split.c. */
+/* Data sets from tensors, and what may be asked of them. Files are read in idx.c, cifar.c and npy.c, splits made in
+ * split.c.
+ */
 #include "data/dataset.h"
 
 #include <math.h>

@@ -18,7 +18,8 @@ struct kdst_dataset {
 kdst_status kdst__dataset_new(
     kdst_context *ctx, const char *function, kdst_tensor *images, kdst_tensor *labels, int64_t classes,
     kdst_dataset **out);
-/* Beginning of a loading function: `out` NULL, message empty, no argument NULL (`names` of the two files). */
+/* Beginning of a function that makes a data set from two sources: *out is NULL, the message empty; INVALID_ARGUMENT when
+ * something is NULL. */
 kdst_status kdst__dataset_begin(
     kdst_context *ctx, const char *function, const void *images, const void *labels, kdst_dataset **out);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pairs of IDX files, the format of MNIST: images and labels.
  *
- * A header is two zero bytes, the element type (0x08: unsigned byte), the number of axes, and a 32-bit size of each axis with the
- * high byte first; the elements follow, row-major. Both headers are read and compared before memory is asked for.
+ * A header is two zero bytes, the element type (0x08: unsigned byte), the number of axes, and a 32-bit size of each
+ * axis with the high byte first; the elements follow, row-major. Both headers are read and compared before memory is
+ * asked for.
  */
 #include "data/dataset.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loaders: a position in an epoch, and the batch that stands there.
  *
- * What a batch holds is in batches.c, what happens to an image in augment.c, the thread that works ahead in prefetch.c. Without
- * one, the context's threads fill a batch when it is asked for, in pieces of a fixed number of images.
+ * What a batch holds is in batches.c, what happens to an image in augment.c, the thread that works ahead in prefetch.c.
+ * Without one, the context's threads fill a batch when it is asked for, in pieces of a fixed number of images.
  */
 #include "data/prefetch.h"
 
@@ -141,7 +141,7 @@ kdst_status kdst_loader_create(kdst_dataset *d, int64_t batch, const kdst_option
     l->dtype = c.dtype == 1 ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32;
     if (!set_up(l, batch, &c)) {
         kdst__handle_release(l);
-        return kdst__fail_memory(ctx, "loader_create");
+        return kdst__fail(ctx, KDST_STATUS_OUT_OF_MEMORY, "loader_create: out of memory or threads");
     }
     *out = l;
     return KDST_STATUS_OK;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loader's thread (see prefetch.h).
  *
- * Batches [first, next) of the epoch are ready in slots batch % depth; the thread makes `next`. A seek begins a new `turn`:
- * a batch that belongs to an older one is abandoned after at most a few images, and what was written of it
- * is not ready by definition, so nobody waits for it.
+ * Batches [first, next) of the epoch are ready in slots batch % depth; the thread makes `next`. A seek begins a new
+ * `turn`: a batch that belongs to an older one is abandoned after at most a few images, and what was written of it is
+ * not ready by definition, so nobody waits for it.
  */
 #include "data/prefetch.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A thread that makes batches ahead of the caller, into a ring of buffers.
  *
- * The thread knows `kdst__batches` and its buffers, no handle and no message, and allocates nothing. All functions but destroy
- * are called by the thread that uses the context; destroy may run on any thread, when no other call is left.
+ * The thread knows `kdst__batches` and its buffers, no handle and no message, and allocates nothing. All functions but
+ * destroy are called by the thread that uses the context; destroy may run on any thread, when no other call is left.
  */
 #ifndef KDST_DATA_PREFETCH_H
 #define KDST_DATA_PREFETCH_H
@@ -11,8 +11,8 @@
 
 typedef struct kdst__prefetch kdst__prefetch;
 
-/* Memory and the thread for up to `depth` batches; `batches` must outlive it and is the thread's until destroy. Begins at batch 0
- * of epoch 0. OUT_OF_MEMORY without a message. */
+/* Memory and the thread for up to `depth` batches; `batches` must outlive it and is the thread's until destroy. Begins
+ * at batch 0 of epoch 0. OUT_OF_MEMORY, without a message, when memory or a thread cannot be had. */
 kdst_status kdst__prefetch_create(kdst__memory *memory, kdst__batches *batches, int64_t depth, kdst__prefetch **out);
 /* Ends the thread, which may be in the middle of a batch, and frees; nullable. */
 void kdst__prefetch_destroy(kdst__prefetch *prefetch);

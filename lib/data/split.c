@@ -2,8 +2,8 @@
 /* Class-balanced splits.
  *
  * Of count * n_k / N samples of class k the first part gets the whole number below, and the classes with the largest
- * fractions one more until `count` is reached (on equal fractions the smaller label first). Which samples of a class: the first
- * ones in a random order of the whole set. Memory is proportional to the samples, whatever the labels are.
+ * fractions one more until `count` is reached (on equal fractions the smaller label first). Which samples of a class:
+ * the first ones in a random order of the whole set. Memory is proportional to the samples, whatever the labels are.
  */
 #include "data/dataset.h"
 

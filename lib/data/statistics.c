@@ -3,7 +3,8 @@
  *
  *     mean[c] = sum x / n,  deviation[c] = sqrt(sum (x - mean[c])^2 / n)  over the n = N H W pixels of the channel
  *
- * Bytes are counted by value, so their sums are whole numbers and exact; numbers are summed twice, image by image, in doubles.
+ * Bytes are counted by value, so their sums are whole numbers and exact; numbers are summed twice, image by image, in
+ * doubles.
  */
 #include "data/dataset.h"
 
