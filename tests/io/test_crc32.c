@@ -34,7 +34,8 @@ END_TEST
 START_TEST(every_length_and_cut)
 {
     unsigned char data[80];
-    for (size_t i = 0; i < sizeof data; i++) data[i] = (unsigned char)(i * 151 + 7);
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * 151 + 7);
     for (size_t n = 0; n <= sizeof data; n++) {
         uint32_t wanted = divide(data, n);
         ck_assert_uint_eq(whole(data, n), wanted);

@@ -59,13 +59,32 @@ END_TEST
 START_TEST(refused_texts)
 {
     static const char *const cases[][2] = {
-        {"", "a text"}, {"x", "a text"}, {"'a'", "a text"}, {"\"", "the end"}, {"\"abc", "the end"}, {"\"\\\"", "the end"},
-        {"\"\\", "escaped"}, {"\"\\x41\"", "escaped"}, {"\"\\u\"", "hexadecimal"}, {"\"\\u12\"", "hexadecimal"},
-        {"\"\\u12g4\"", "hexadecimal"}, {"\"\\u0000\"", "zero"}, {"\"\\uD83D\"", "other half"}, {"\"\\uD83Dx\"", "other half"},
-        {"\"\\uD83D\\n\"", "other half"}, {"\"\\uD83D\\u0041\"", "half"}, {"\"\\uDE00\"", "half"},
-        {"\"\\uD83D\\uD83D\"", "half"}, {"\"a\nb\"", "control"}, {"\"\x01\"", "control"}, {"\"\xff\"", "UTF-8"},
-        {"\"\xc3\"", "UTF-8"}, {"\"\xed\xa0\x80\"", "UTF-8"}, {"\"\xc0\xaf\"", "UTF-8"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) refuses(cases[i][0], cases[i][1]);
+        {"", "a text"},
+        {"x", "a text"},
+        {"'a'", "a text"},
+        {"\"", "the end"},
+        {"\"abc", "the end"},
+        {"\"\\\"", "the end"},
+        {"\"\\", "escaped"},
+        {"\"\\x41\"", "escaped"},
+        {"\"\\u\"", "hexadecimal"},
+        {"\"\\u12\"", "hexadecimal"},
+        {"\"\\u12g4\"", "hexadecimal"},
+        {"\"\\u0000\"", "zero"},
+        {"\"\\uD83D\"", "other half"},
+        {"\"\\uD83Dx\"", "other half"},
+        {"\"\\uD83D\\n\"", "other half"},
+        {"\"\\uD83D\\u0041\"", "half"},
+        {"\"\\uDE00\"", "half"},
+        {"\"\\uD83D\\uD83D\"", "half"},
+        {"\"a\nb\"", "control"},
+        {"\"\x01\"", "control"},
+        {"\"\xff\"", "UTF-8"},
+        {"\"\xc3\"", "UTF-8"},
+        {"\"\xed\xa0\x80\"", "UTF-8"},
+        {"\"\xc0\xaf\"", "UTF-8"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        refuses(cases[i][0], cases[i][1]);
 }
 END_TEST
 
@@ -98,8 +117,18 @@ START_TEST(numbers)
         const char *text;
         int64_t value;
     } good[] = {{"0", 0}, {" 7 ", 7}, {"1234567890", 1234567890}, {"9223372036854775807", INT64_MAX}};
-    static const char *const bad[] = {"", "-1", "+1", "00", "01", "9223372036854775808", "18446744073709551616",
-                                      "99999999999999999999999999999999", "x", "\"1\"", "null", "-0"};
+    static const char *const bad[] = {"",
+                                      "-1",
+                                      "+1",
+                                      "00",
+                                      "01",
+                                      "9223372036854775808",
+                                      "18446744073709551616",
+                                      "99999999999999999999999999999999",
+                                      "x",
+                                      "\"1\"",
+                                      "null",
+                                      "-0"};
     int64_t value;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         start(good[i].text, strlen(good[i].text));

@@ -1,57 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* npy files: every type, byte order, axis order and rank; headers as other programs write them and as nobody should. */
+/* npy files: every type, byte order, axis order and rank, conversions, arguments. */
+#include "npy_file.h"
+
 #include "failures/each_allocation.h"
-#include "support.h"
 #include "support/run.h"
 
 #include <math.h>
-
-/* An npy file in memory. */
-static unsigned char file[70000];
-static size_t file_bytes;
-
-static void start_file(int version, const char *text, size_t text_bytes)
-{
-    memcpy(file, "\x93NUMPY", 6);
-    file[6] = (unsigned char)version;
-    file[7] = 0;
-    size_t head = version == 1 ? 10 : 12;
-    for (size_t i = 8; i < head; i++) file[i] = (unsigned char)(text_bytes >> 8 * (i - 8));
-    memcpy(file + head, text, text_bytes);
-    file_bytes = head + text_bytes;
-}
-
-static void add_data(const void *data, size_t bytes)
-{
-    memcpy(file + file_bytes, data, bytes);
-    file_bytes += bytes;
-}
-
-static void make_file(int version, const char *descr, const char *fortran, const char *shape, const void *data, size_t bytes)
-{
-    char text[256];
-    int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }\n", descr, fortran, shape);
-    start_file(version, text, (size_t)n);
-    if (bytes) add_data(data, bytes);
-}
-
-static kdst_status load_as(const char *dtype, kdst_tensor **out)
-{
-    kdst_options *o = NULL;
-    ck_assert_int_eq(kdst_options_create(&o), 0);
-    if (dtype) ck_assert_int_eq(kdst_options_set_string(o, "dtype", dtype), 0);
-    write_file(path_of("file.npy"), file, file_bytes);
-    kdst_status status = kdst_npy_load(ctx, path_of("file.npy"), dtype ? o : NULL, out);
-    kdst_options_release(o);
-    return status;
-}
-
-static void refuses(kdst_status want, const char *text)
-{
-    kdst_tensor *t = (kdst_tensor *)file;
-    failed_with(load_as(NULL, &t), want, text);
-    ck_assert_ptr_null(t);
-}
 
 /* ---- round trips ---- */
 
@@ -63,7 +17,8 @@ START_TEST(round_trips)
     kdst_tensor *loaded = NULL;
     for (kdst_dtype dtype = KDST_DTYPE_FLOAT32; dtype <= KDST_DTYPE_BOOL; dtype++)
         for (int64_t rank = 0; rank <= 8; rank++) {
-            for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(dtype == KDST_DTYPE_BOOL ? i % 2 : i * 37);
+            for (size_t i = 0; i < sizeof bytes; i++)
+                bytes[i] = (unsigned char)(dtype == KDST_DTYPE_BOOL ? i % 2 : i * 37);
             kdst_tensor *t = tensor_of(dtype, rank, shape, bytes);
             ck_assert_msg(kdst_npy_save(t, path_of("file.npy")) == 0, "%s", kdst_context_message(ctx));
             ck_assert_msg(kdst_npy_load(ctx, path_of("file.npy"), NULL, &loaded) == 0, "%s", kdst_context_message(ctx));
@@ -104,7 +59,8 @@ START_TEST(strided_tensors)
         size_t size = (size_t)kdst_dtype_get_size(dtypes[k]);
         unsigned char *memory = malloc(N * size), *turned = malloc(N * size);
         ck_assert(memory && turned);
-        for (size_t i = 0; i < N * size; i++) memory[i] = (unsigned char)(dtypes[k] == KDST_DTYPE_BOOL ? i % 3 == 0 : i * 7);
+        for (size_t i = 0; i < N * size; i++)
+            memory[i] = (unsigned char)(dtypes[k] == KDST_DTYPE_BOOL ? i % 3 == 0 : i * 7);
         for (size_t row = 0; row < 4000; row++)
             for (size_t column = 0; column < 3; column++)
                 memcpy(turned + (row * 3 + column) * size, memory + (column * 4000 + row) * size, size);
@@ -135,7 +91,8 @@ START_TEST(written_bytes)
     unsigned char *have = read_file(path_of("file.npy"), &bytes);
     ck_assert_uint_eq(bytes, 128 + 12);
     ck_assert_mem_eq(have, "\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 67);
-    for (size_t i = 67; i < 127; i++) ck_assert_int_eq(have[i], ' ');
+    for (size_t i = 67; i < 127; i++)
+        ck_assert_int_eq(have[i], ' ');
     ck_assert_int_eq(have[127], '\n');
     ck_assert_mem_eq(have + 128, "\x00\x00\x80\x3f\x00\x00\x00\xc0\x00\x00\x00\x3f", 12);
     free(have);
@@ -157,21 +114,37 @@ static const type_case types[] = {
     {"b1", 1, KDST_DTYPE_BOOL, {0, 1, 1, 2, 255}, {0, 1, 1, 1, 1}},
     {"i1", 1, KDST_DTYPE_INT32, {0, 1, 0x7f, 0x80, 0xff}, {0, 1, 127, -128, -1}},
     {"i2", 2, KDST_DTYPE_INT32, {0, 0x1234, 0x7fff, 0x8000, 0xffff}, {0, 4660, 32767, -32768, -1}},
-    {"i4", 4, KDST_DTYPE_INT32, {0, 0x12345678, 0x7fffffff, 0x80000000, 0xffffffff}, {0, 305419896, 2147483647, -2147483648.0, -1}},
-    {"i8", 8, KDST_DTYPE_INT32, {0, 0x12345678, 0x7fffffff, 0xffffffff80000000, UINT64_MAX}, {0, 305419896, 2147483647, -2147483648.0, -1}},
+    {"i4",
+     4,
+     KDST_DTYPE_INT32,
+     {0, 0x12345678, 0x7fffffff, 0x80000000, 0xffffffff},
+     {0, 305419896, 2147483647, -2147483648.0, -1}},
+    {"i8",
+     8,
+     KDST_DTYPE_INT32,
+     {0, 0x12345678, 0x7fffffff, 0xffffffff80000000, UINT64_MAX},
+     {0, 305419896, 2147483647, -2147483648.0, -1}},
     {"u1", 1, KDST_DTYPE_UINT8, {0, 1, 0x7f, 0x80, 0xff}, {0, 1, 127, 128, 255}},
     {"u2", 2, KDST_DTYPE_INT32, {0, 0x1234, 0x7fff, 0x8000, 0xffff}, {0, 4660, 32767, 32768, 65535}},
     {"u4", 4, KDST_DTYPE_INT32, {0, 0x12345678, 0x7fffffff, 1, 2}, {0, 305419896, 2147483647, 1, 2}},
     {"u8", 8, KDST_DTYPE_INT32, {0, 0x12345678, 0x7fffffff, 1, 2}, {0, 305419896, 2147483647, 1, 2}},
     {"f2", 2, KDST_DTYPE_FLOAT32, {0x3c00, 0xc000, 0x7bff, 0x0001, 0x83ff}, {1, -2, 65504, 0x1p-24, -0x3ffp-24}},
-    {"f4", 4, KDST_DTYPE_FLOAT32, {0x3f800000, 0xc0000000, 0x7f7fffff, 1, 0x3eaaaaab}, {1, -2, 0x1.fffffep127, 0x1p-149, 0x1.555556p-2}},
-    {"f8", 8, KDST_DTYPE_FLOAT64, {0x3ff0000000000000, 0xc000000000000000, 0x7fefffffffffffff, 1, 0x3fd5555555555555},
+    {"f4",
+     4,
+     KDST_DTYPE_FLOAT32,
+     {0x3f800000, 0xc0000000, 0x7f7fffff, 1, 0x3eaaaaab},
+     {1, -2, 0x1.fffffep127, 0x1p-149, 0x1.555556p-2}},
+    {"f8",
+     8,
+     KDST_DTYPE_FLOAT64,
+     {0x3ff0000000000000, 0xc000000000000000, 0x7fefffffffffffff, 1, 0x3fd5555555555555},
      {1, -2, 0x1.fffffffffffffp1023, 0x1p-1074, 0x1.5555555555555p-2}},
 };
 
 static size_t put_bits(unsigned char *to, uint64_t bits, size_t size, int big)
 {
-    for (size_t i = 0; i < size; i++) to[i] = (unsigned char)(bits >> 8 * (big ? size - 1 - i : i));
+    for (size_t i = 0; i < size; i++)
+        to[i] = (unsigned char)(bits >> 8 * (big ? size - 1 - i : i));
     return size;
 }
 
@@ -187,13 +160,15 @@ START_TEST(every_type_and_byte_order)
             size_t n = 0;
             if (order == 2 && types[k].size > 1) continue;
             snprintf(descr, sizeof descr, "%s%s", orders[order], types[k].kind);
-            for (int i = 0; i < 5; i++) n += put_bits(data + n, types[k].bits[i], types[k].size, order == 1);
+            for (int i = 0; i < 5; i++)
+                n += put_bits(data + n, types[k].bits[i], types[k].size, order == 1);
             make_file(1 + order % 3, descr, "False", "(5,)", data, n);
             ck_assert_msg(load_as(NULL, &t) == 0, "%s: %s", descr, kdst_context_message(ctx));
             ck_assert_int_eq(kdst_tensor_get_dtype(t), types[k].native);
             ck_assert_int_eq(kdst_tensor_copy(t, KDST_DTYPE_FLOAT64, &doubles), 0);
             ck_assert_int_eq(kdst_tensor_get_data(doubles, values, sizeof values), 0);
-            for (int i = 0; i < 5; i++) ck_assert_msg(values[i] == types[k].values[i], "%s: %g is %g", descr, types[k].values[i], values[i]);
+            for (int i = 0; i < 5; i++)
+                ck_assert_msg(values[i] == types[k].values[i], "%s: %g is %g", descr, types[k].values[i], values[i]);
             kdst_tensor_release(doubles);
             kdst_tensor_release(t);
         }
@@ -209,11 +184,13 @@ START_TEST(every_type_to_float64)
         kdst_tensor *t = NULL;
         size_t n = 0;
         snprintf(descr, sizeof descr, "<%s", types[k].kind);
-        for (int i = 0; i < 5; i++) n += put_bits(data + n, types[k].bits[i], types[k].size, 0);
+        for (int i = 0; i < 5; i++)
+            n += put_bits(data + n, types[k].bits[i], types[k].size, 0);
         make_file(2, descr, "False", "(5,)", data, n);
         ck_assert_int_eq(load_as("float64", &t), 0);
         ck_assert_int_eq(kdst_tensor_get_data(t, values, sizeof values), 0);
-        for (int i = 0; i < 5; i++) ck_assert_msg(values[i] == types[k].values[i], "%s: %g is %g", descr, types[k].values[i], values[i]);
+        for (int i = 0; i < 5; i++)
+            ck_assert_msg(values[i] == types[k].values[i], "%s: %g is %g", descr, types[k].values[i], values[i]);
         kdst_tensor_release(t);
     }
 }
@@ -227,15 +204,19 @@ START_TEST(every_half)
         unsigned char data[2 * N];
         static float values[N];
         kdst_tensor *t = NULL;
-        for (unsigned i = 0; i < N; i++) put_bits(data + 2 * i, part * N + i, 2, 0);
+        for (unsigned i = 0; i < N; i++)
+            put_bits(data + 2 * i, part * N + i, 2, 0);
         make_file(1, "<f2", "False", "(16384,)", data, sizeof data);
         ck_assert_int_eq(load_as(NULL, &t), 0);
         ck_assert_int_eq(kdst_tensor_get_data(t, values, sizeof values), 0);
         for (unsigned i = 0; i < N; i++) {
             unsigned bits = part * N + i, exponent = bits >> 10 & 31, fraction = bits & 1023;
             double sign = bits & 0x8000 ? -1 : 1;
-            double want = exponent == 31 ? (fraction ? NAN : INFINITY) : ldexp(exponent ? 1024 + fraction : fraction, exponent ? (int)exponent - 25 : -24);
-            ck_assert_msg(isnan(want) ? isnan(values[i]) : values[i] == sign * want, "half %04x is %g", bits, (double)values[i]);
+            double want = exponent == 31
+                ? (fraction ? NAN : INFINITY)
+                : ldexp(exponent ? 1024 + fraction : fraction, exponent ? (int)exponent - 25 : -24);
+            ck_assert_msg(
+                isnan(want) ? isnan(values[i]) : values[i] == sign * want, "half %04x is %g", bits, (double)values[i]);
             ck_assert(!signbit(values[i]) == !(bits & 0x8000) || isnan(want));
         }
         kdst_tensor_release(t);
@@ -340,11 +321,13 @@ START_TEST(column_major)
     kdst_tensor *t = NULL;
     for (int a = 0; a < A; a++)
         for (int b = 0; b < B; b++)
-            for (int c = 0; c < C; c++) data[a + A * (b + B * c)] = a * 10000 + b * 100 + c;
+            for (int c = 0; c < C; c++)
+                data[a + A * (b + B * c)] = a * 10000 + b * 100 + c;
     make_file(1, "<i4", "True", "(3, 50, 21)", data, sizeof data);
     ck_assert_msg(load_as(NULL, &t) == 0, "%s", kdst_context_message(ctx));
     ck_assert_int_eq(kdst_tensor_get_data(t, have, sizeof have), 0);
-    for (int i = 0; i < A * B * C; i++) ck_assert_int_eq(have[i], i / (B * C) * 10000 + i / C % B * 100 + i % C);
+    for (int i = 0; i < A * B * C; i++)
+        ck_assert_int_eq(have[i], i / (B * C) * 10000 + i / C % B * 100 + i % C);
     kdst_tensor_release(t);
     static const char *const flat[] = {"()", "(6,)", "(6, 1)", "(1, 1, 6)"};
     for (int k = 0; k < 4; k++) {
@@ -354,138 +337,6 @@ START_TEST(column_major)
         ck_assert_mem_eq(have, data, k ? 24 : 4);
         kdst_tensor_release(t);
     }
-}
-END_TEST
-
-/* ---- headers ---- */
-
-START_TEST(other_ways_to_write_a_header)
-{
-    static const char *const texts[] = {
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }", "{'shape':(2,),'fortran_order':False,'descr':'<i4'}",
-        "{\"descr\": \"<i4\", \"shape\": (2,), \"fortran_order\": False}\n",
-        " {\t'descr' : '<i4' ,\n'fortran_order' : False , 'shape' : ( 2 , ) , } \n\n",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (2L,), }", "{'descr': '<i4', 'fortran_order': False, 'shape': (2), }"};
-    const int32_t values[] = {7, -8};
-    int32_t have[2];
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        for (int version = 1; version <= 3; version++) {
-            kdst_tensor *t = NULL;
-            start_file(version, texts[i], strlen(texts[i]));
-            add_data(values, sizeof values);
-            ck_assert_msg(load_as(NULL, &t) == 0, "%s: %s", texts[i], kdst_context_message(ctx));
-            ck_assert_int_eq(kdst_tensor_get_data(t, have, sizeof have), 0);
-            ck_assert_mem_eq(have, values, sizeof have);
-            kdst_tensor_release(t);
-        }
-}
-END_TEST
-
-START_TEST(hostile_headers)
-{
-    static const struct {
-        const char *text;
-        kdst_status status;
-        const char *message;
-    } cases[] = {
-        {"", KDST_STATUS_FORMAT, "a dictionary"},
-        {"[]", KDST_STATUS_FORMAT, "a dictionary"},
-        {"{}", KDST_STATUS_FORMAT, "descr, fortran_order and shape"},
-        {"{'descr': '<i4', 'fortran_order': False}", KDST_STATUS_FORMAT, "descr, fortran_order and shape"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (2,), 'more': 1}", KDST_STATUS_FORMAT, "unknown key \"more\""},
-        {"{'descr': '<i4', 'descr': '<i4', 'fortran_order': False, 'shape': (2,)}", KDST_STATUS_FORMAT, "\"descr\" twice"},
-        {"{'descr': '<i4' 'fortran_order': False, 'shape': (2,)}", KDST_STATUS_FORMAT, "a comma"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (2,)} x", KDST_STATUS_FORMAT, "its end"},
-        {"{'descr': '<i4', 'fortran_order': 0, 'shape': (2,)}", KDST_STATUS_FORMAT, "True or False"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': 2}", KDST_STATUS_FORMAT, "a shape"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': [2]}", KDST_STATUS_FORMAT, "a shape"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (-2,)}", KDST_STATUS_FORMAT, "a size"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (2.0,)}", KDST_STATUS_FORMAT, "a comma"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (,)}", KDST_STATUS_FORMAT, "a size"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (2 2)}", KDST_STATUS_FORMAT, "a comma"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (9223372036854775808,)}", KDST_STATUS_FORMAT, "below 2^63"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (99999999999999999999999,)}", KDST_STATUS_FORMAT, "below 2^63"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (9223372036854775807,)}", KDST_STATUS_FORMAT, "too large"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", KDST_STATUS_FORMAT, "too large"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296)}", KDST_STATUS_FORMAT, "too large"},
-        {"{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000000000,)}", KDST_STATUS_FORMAT, "would take 800000000000000000 bytes"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", KDST_STATUS_UNSUPPORTED, "more than 8 axes"},
-        {"{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_UNSUPPORTED, "\"<c8\""},
-        {"{'descr': '<U5', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_UNSUPPORTED, "\"<U5\""},
-        {"{'descr': '|S12', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_UNSUPPORTED, "\"|S12\""},
-        {"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_UNSUPPORTED, "\"|O\""},
-        {"{'descr': '<M8[ns]', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_UNSUPPORTED, "\"<M8[ns]\""},
-        {"{'descr': '<f16', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_UNSUPPORTED, "\"<f16\""},
-        {"{'descr': '<f3', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_UNSUPPORTED, "\"<f3\""},
-        {"{'descr': '|f4', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_UNSUPPORTED, "\"|f4\""},
-        {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_UNSUPPORTED, "structured"},
-        {"{'descr': '', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_FORMAT, "type \"\""},
-        {"{'descr': '<', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_FORMAT, "type \"<\""},
-        {"{'descr': 'x\x01\xff', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_FORMAT, "type \"x??\""},
-        {"{'descr': '<\\x66', 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_FORMAT, "an element type"},
-        {"{'descr': '<i4\", 'fortran_order': False, 'shape': (1,)}", KDST_STATUS_FORMAT, "type \"<i4"},
-        {"{'a key that is much too long for any of these': 1}", KDST_STATUS_FORMAT, "a key"},
-        {"{'descr': 'a type that is much too long for any of these'}", KDST_STATUS_FORMAT, "an element type"},
-        {"{{{{{{{{", KDST_STATUS_FORMAT, "a key"},
-        {"{'descr': ((((((((((((((((", KDST_STATUS_UNSUPPORTED, "structured"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        start_file(1, cases[i].text, strlen(cases[i].text));
-        add_data("\0\0\0\0\0\0\0\0", 8);
-        refuses(cases[i].status, cases[i].message);
-    }
-}
-END_TEST
-
-START_TEST(beginnings)
-{
-    make_file(1, "<i4", "False", "()", "\1\0\0\0", 4);
-    for (size_t i = 0; i < 6; i++) {
-        file[i] ^= 1;
-        refuses(KDST_STATUS_FORMAT, "no npy file");
-        file[i] ^= 1;
-    }
-    file[6] = 0;
-    refuses(KDST_STATUS_FORMAT, "version 0.0");
-    file[6] = 4;
-    refuses(KDST_STATUS_FORMAT, "version 4.0");
-    file[6] = 1, file[7] = 1;
-    refuses(KDST_STATUS_FORMAT, "version 1.1");
-    make_file(2, "<i4", "False", "()", "\1\0\0\0", 4);
-    memset(file + 8, 0xff, 4);
-    refuses(KDST_STATUS_FORMAT, "4294967295");
-    file_bytes = 0;
-    refuses(KDST_STATUS_FORMAT, "after 0 of 8 bytes");
-}
-END_TEST
-
-/* ---- sizes ---- */
-
-START_TEST(every_cut)
-{
-    static const char *const orders[] = {"False", "True"};
-    double data[12] = {0};
-    for (int k = 0; k < 2; k++) {
-        make_file(1 + k, "<f8", orders[k], "(3, 4)", data, sizeof data);
-        size_t whole = file_bytes;
-        for (file_bytes = 0; file_bytes < whole; file_bytes++) {
-            kdst_tensor *t = (kdst_tensor *)file;
-            ck_assert_msg(load_as(NULL, &t) == KDST_STATUS_FORMAT, "%zu of %zu bytes are read", file_bytes, whole);
-            ck_assert_ptr_null(t);
-            ck_assert(*kdst_context_message(ctx));
-        }
-    }
-}
-END_TEST
-
-START_TEST(a_tail_is_refused)
-{
-    make_file(1, "<f4", "False", "(2,)", "abcdefgh+", 9);
-    refuses(KDST_STATUS_FORMAT, "goes on");
-    make_file(1, "<i2", "True", "(2, 2)", "abcdefgh+", 9);
-    refuses(KDST_STATUS_FORMAT, "goes on");
-    make_file(1, "<i2", "True", "(0, 2)", "+", 1);
-    refuses(KDST_STATUS_FORMAT, "goes on");
 }
 END_TEST
 
@@ -549,20 +400,12 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
-/* A file whose header claims more than the memory limit is refused without harm; so is one whose claim its bytes cannot bear. */
-START_TEST(memory_is_taken_only_for_what_is_there)
-{
-    make_file(1, "<f4", "False", "(1000000000,)", "abcd", 4);
-    refuses(KDST_STATUS_FORMAT, "would take 4000000000 bytes, the file has 4 left");
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("npy");
-    TCase *trips = tcase_create("round trips"), *reading = tcase_create("types"), *hostile = tcase_create("hostile");
-    TCase *all[] = {trips, reading, hostile};
-    for (int i = 0; i < 3; i++) {
+    TCase *trips = tcase_create("round trips"), *reading = tcase_create("types");
+    TCase *all[] = {trips, reading};
+    for (int i = 0; i < 2; i++) {
         tcase_set_timeout(all[i], 120);
         tcase_add_checked_fixture(all[i], setup, teardown);
         suite_add_tcase(suite, all[i]);
@@ -571,19 +414,13 @@ int main(void)
     tcase_add_test(trips, empty_tensors);
     tcase_add_test(trips, strided_tensors);
     tcase_add_test(trips, written_bytes);
+    tcase_add_test(trips, arguments);
+    tcase_add_test(trips, memory_runs_out);
     tcase_add_test(reading, every_type_and_byte_order);
     tcase_add_test(reading, every_type_to_float64);
     tcase_add_test(reading, every_half);
     tcase_add_test(reading, conversions);
     tcase_add_test(reading, place_of_a_value);
     tcase_add_test(reading, column_major);
-    tcase_add_test(reading, other_ways_to_write_a_header);
-    tcase_add_test(hostile, hostile_headers);
-    tcase_add_test(hostile, beginnings);
-    tcase_add_test(hostile, every_cut);
-    tcase_add_test(hostile, a_tail_is_refused);
-    tcase_add_test(hostile, arguments);
-    tcase_add_test(hostile, memory_runs_out);
-    tcase_add_test(hostile, memory_is_taken_only_for_what_is_there);
     return run_suite(suite);
 }

@@ -19,7 +19,8 @@ static void setup_data(void)
     setup();
     data = malloc(BYTES);
     ck_assert_ptr_nonnull(data);
-    for (size_t i = 0; i < BYTES; i++) data[i] = (unsigned char)(i * 31 + i / 251);
+    for (size_t i = 0; i < BYTES; i++)
+        data[i] = (unsigned char)(i * 31 + i / 251);
 }
 
 static void teardown_data(void)
@@ -192,7 +193,8 @@ static void *write_often(void *arg)
     kdst_context *own = NULL;
     kdst_options *o = NULL;
     int64_t failures = kdst_options_create(&o) || kdst_options_set_int(o, "threads", 1) || kdst_context_create(o, &own);
-    for (int i = 0; i < 50 && !failures; i++) failures += write_portions(own, arg, BYTES, 50000) != 0;
+    for (int i = 0; i < 50 && !failures; i++)
+        failures += write_portions(own, arg, BYTES, 50000) != 0;
     kdst_context_release(own);
     kdst_options_release(o);
     return failures ? arg : NULL;
@@ -205,7 +207,8 @@ START_TEST(several_writers)
     char path[512];
     void *failed;
     strcpy(path, path_of("file"));
-    for (int i = 0; i < WRITERS; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, write_often, path), 0);
+    for (int i = 0; i < WRITERS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, write_often, path), 0);
     for (int i = 0; i < WRITERS; i++) {
         ck_assert_int_eq(pthread_join(threads[i], &failed), 0);
         ck_assert_ptr_null(failed);
@@ -219,8 +222,10 @@ static kdst_status write_once(kdst_context *own, void *path)
 {
     write_file(path, "old", 3);
     kdst_status status = write_portions(own, path, BYTES, 50000);
-    if (status) file_is(path, "old", 3);
-    else file_is(path, data, BYTES);
+    if (status)
+        file_is(path, "old", 3);
+    else
+        file_is(path, data, BYTES);
     ck_assert_int_eq(count_files(), 1);
     return status;
 }

@@ -15,7 +15,8 @@ START_TEST(every_character)
         bool right = n == (code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4);
         right = right && kdst__utf8_length(bytes, n) == n && kdst__utf8_length(bytes, n - 1) == 0;
         uint32_t read = n == 1 ? (unsigned char)bytes[0] : (unsigned char)bytes[0] & (0x7fu >> n);
-        for (size_t i = 1; i < n; i++) read = read << 6 | ((unsigned char)bytes[i] & 0x3f);
+        for (size_t i = 1; i < n; i++)
+            read = read << 6 | ((unsigned char)bytes[i] & 0x3f);
         if (!right || read != code) ck_abort_msg("%06x becomes %06x in %zu bytes", code, read, n);
     }
 }
@@ -29,7 +30,8 @@ static bool passes_rightly(const char bytes[3])
     char again[4];
     if (n == 0 || n == 1) return n == (first < 0x80);
     uint32_t code = n == 2 ? first & 0x1fu : first & 0x0fu;
-    for (size_t i = 1; i < n; i++) code = code << 6 | ((unsigned char)bytes[i] & 0x3f);
+    for (size_t i = 1; i < n; i++)
+        code = code << 6 | ((unsigned char)bytes[i] & 0x3f);
     return (code < 0xd800 || code > 0xdfff) && kdst__utf8_write(code, again) == n && !memcmp(again, bytes, n);
 }
 
@@ -48,9 +50,24 @@ END_TEST
 START_TEST(refused_sequences)
 {
     static const char *const bad[] = {
-        "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",
-        "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xfe", "a\xe2\x82", "\xc3(",
-        "\xf0\x9f\x98", "\xf0\x9f(\x80"};
+        "\x80",
+        "\xbf",
+        "\xc0\x80",
+        "\xc1\xbf",
+        "\xe0\x80\x80",
+        "\xe0\x9f\xbf",
+        "\xed\xa0\x80",
+        "\xed\xbf\xbf",
+        "\xf0\x80\x80\x80",
+        "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80",
+        "\xff",
+        "\xfe",
+        "a\xe2\x82",
+        "\xc3(",
+        "\xf0\x9f\x98",
+        "\xf0\x9f(\x80"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(!kdst__utf8_valid(bad[i], strlen(bad[i])), "sequence %zu passes", i);
     ck_assert(kdst__utf8_valid("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 10));
@@ -78,7 +95,8 @@ START_TEST(shown_text_is_cut_in_the_middle)
 {
     char text[3000], shown[KDST__SHOWN_TEXT];
     for (size_t n = 200; n + 2 < sizeof text; n += 7) {
-        for (size_t i = 0; i < n; i += 3) memcpy(text + i, "\xe2\x82\xac", 3);
+        for (size_t i = 0; i < n; i += 3)
+            memcpy(text + i, "\xe2\x82\xac", 3);
         size_t bytes = (n + 2) / 3 * 3;
         text[bytes] = '\0';
         kdst__text_shown(text, shown);
