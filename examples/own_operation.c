@@ -25,7 +25,8 @@ static kdst_status cube_forward(void *user_data, kdst_tensor *const *inputs, int
 
 /* Adds dy * 3 x^2 to the gradient of x, here by hand on plain memory. */
 static kdst_status cube_backward(
-    void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor *y, kdst_tensor *dy, kdst_tensor *const *d_inputs)
+    void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor *y, kdst_tensor *dy,
+    kdst_tensor *const *d_inputs)
 {
     void *x = NULL, *g = NULL, *dx = NULL;
     (void)user_data, (void)count, (void)y;

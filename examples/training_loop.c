@@ -3,9 +3,13 @@
  *
  *     build/examples/training_loop examples/data
  *
- * prints (with any number of threads)
+ * prints (the last digits differ between compilers and processors, not with the number of threads)
  *
- *     epoch 1: loss 1.1000
+ *     epoch 1: loss 1.7323, test accuracy 61.8 %
+ *     epoch 2: loss 0.9065, test accuracy 70.5 %
+ *     epoch 3: loss 0.7545, test accuracy 76.2 %
+ *     epoch 4: loss 0.6276, test accuracy 75.2 %
+ *     epoch 5: loss 0.5761, test accuracy 78.5 %
  */
 #include <kdst/kdst.h>
 
@@ -22,32 +26,37 @@ typedef struct run {
     kdst_metrics *metrics;
 } run;
 
+static kdst_status load(run *r, const char *folder, const char *part, kdst_dataset **out)
+{
+    char images[1024], labels[1024];
+    snprintf(images, sizeof images, "%s/%s-images-idx3-ubyte.gz", folder, part);
+    snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte.gz", folder, part);
+    return kdst_dataset_load_idx(r->ctx, images, labels, NULL, out);
+}
+
 static kdst_status make(run *r, const char *folder)
 {
-    char path[4][1024];
-    static const char *const names[4] = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz",
-                                         "t10k-labels-idx1-ubyte.gz"};
-    for (int i = 0; i < 4; i++) snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
     kdst_options *shuffle = NULL, *sgd = NULL;
     kdst_status status = kdst_context_create(NULL, &r->ctx);
-    if (!status) status = kdst_dataset_load_idx(r->ctx, path[0], path[1], NULL, &r->train);
-    if (!status) status = kdst_dataset_load_idx(r->ctx, path[2], path[3], NULL, &r->test);
+    if (!status) status = load(r, folder, "train", &r->train);
+    if (!status) status = load(r, folder, "t10k", &r->test);
     if (!status) status = kdst_options_create(&shuffle);
     if (!status) status = kdst_options_set_int(shuffle, "shuffle", 1);
     if (!status) status = kdst_loader_create(r->train, BATCH, shuffle, &r->batches);
     if (!status) status = kdst_loader_create(r->test, 100, NULL, &r->test_batches);
     if (!status) status = kdst_model_create(r->ctx, "mlp", NULL, &r->model);
     if (!status) status = kdst_options_create(&sgd);
-    if (!status) status = kdst_options_set_float(sgd, "learning_rate", 0.05);
+    if (!status) status = kdst_options_set_float(sgd, "learning_rate", 0.02);
     if (!status) status = kdst_options_set_float(sgd, "momentum", 0.9);
     if (!status) status = kdst_optimizer_sgd_create(r->ctx, sgd, &r->optimizer);
     if (!status) status = kdst_optimizer_add_layer(r->optimizer, r->model);
-    if (!status) status = kdst_metrics_create(r->ctx, 10, NULL, &r->metrics);
+    if (!status) status = kdst_metrics_create(r->ctx, kdst_dataset_get_classes(r->test), NULL, &r->metrics);
     kdst_options_release(sgd);
     kdst_options_release(shuffle);
     return status;
 }
 
+/* One update; what was recorded goes with the loss and the logits. */
 static kdst_status learn(run *r, kdst_tensor *images, kdst_tensor *labels, double *out_loss)
 {
     kdst_tensor *logits = NULL, *loss = NULL;
@@ -74,15 +83,14 @@ int main(int argc, char **argv)
             double loss = 0;
             status = kdst_loader_next(r.batches, &images, &labels);
             if (!status) status = learn(&r, images, labels, &loss);
-            sum += loss;
+            sum += loss / (double)kdst_loader_get_batches(r.batches);
             kdst_tensor_release(labels);
             kdst_tensor_release(images);
         }
         if (!status) status = kdst_metrics_reset(r.metrics);
         if (!status) status = kdst_metrics_add_loader(r.metrics, r.model, r.test_batches);
         if (!status) status = kdst_metrics_get(r.metrics, "accuracy", &accuracy);
-        if (!status)
-            printf("epoch %d: loss %.4f, test accuracy %.1f %%\n", epoch + 1, sum / (double)kdst_loader_get_batches(r.batches), 100 * accuracy);
+        if (!status) printf("epoch %d: loss %.4f, test accuracy %.1f %%\n", epoch + 1, sum, 100 * accuracy);
     }
     if (status) fprintf(stderr, "%s: %s\n", kdst_status_name(status), kdst_context_message(r.ctx));
     kdst_metrics_release(r.metrics);
