@@ -45,6 +45,7 @@ CLEAN = {'lib/a.c': LINE + 'int a;\n', 'docs/a.md': '# A\n', 'lib/rows.def': LIN
 PLANTS = [
     ({'lib/b.c': 'int b;\n'}, 'lib/b.c: no SPDX'),
     ({'tests/b.py': 'print()\n'}, 'tests/b.py: no SPDX'),
+    ({'lib/data/b.c': 'int b;\n'}, 'lib/data/b.c: no SPDX'),
     ({'lib/b.c': LINE + 'int b;\n' * 500}, '501 lines'),
     ({'lib/b.c': LINE + '/* TO' + 'DO */\n'}, 'work left over'),
     ({'docs/b.md': 'FIX' + 'ME\n'}, 'work left over'),

@@ -11,14 +11,15 @@ import tempfile
 from pathlib import Path
 
 SOURCE_SUFFIXES = {'.c', '.h', '.cc', '.cpp', '.def', '.py', '.sh', '.lua', '.map', '.md', '.build'}
-SKIPPED_FOLDERS = {'.git', 'vectors', 'data', 'corpus', 'results', '__pycache__'}
+SKIPPED_FOLDERS = {'.git', 'vectors', 'corpus', 'results', '__pycache__'}
+DATA = ('examples', 'data')
 
 
 def source_files(root, suffixes=SOURCE_SUFFIXES):
     """Files of the project below root; build folders, data and results are not sources."""
     for path in sorted(Path(root).rglob('*')):
         parts = path.relative_to(root).parts
-        if any(p in SKIPPED_FOLDERS for p in parts) or parts[0].startswith('build'):
+        if any(p in SKIPPED_FOLDERS for p in parts) or parts[:2] == DATA or parts[0].startswith('build'):
             continue
         if path.is_file() and (path.suffix in suffixes or path.name in ('meson.build', 'run')):
             yield path
