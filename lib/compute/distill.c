@@ -16,6 +16,7 @@
 #include "compute/state.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #define GRAIN 4096
 #define FAR 1e13 /* about e^30 */
@@ -123,7 +124,10 @@ static double hard_part(const job *j, const row *r)
     double share = c->w_hard * c->other_share, w = c->w_hard / sum;
     for (int64_t i = 0; i < k; i++)
         r->grad[i] = w * e[i] - share;
-    r->grad[y] = c->w_hard * (1 - c->label_share) - w * (y == top ? rest : sum - e[y]);
+    if (c->label_share > 0.5)
+        r->grad[y] = c->w_hard * (1 - c->label_share) - w * (y == top ? rest : sum - e[y]);
+    else
+        r->grad[y] = w * e[y] - c->w_hard * c->label_share;
     return c->w_hard * value;
 }
 
@@ -195,16 +199,18 @@ static double far_part(const job *j, const row *r, double w)
     return kl;
 }
 
-/* Sets r->q to the target distribution and r->d to d'. */
+/* Sets r->q to the target distribution and r->d to d'. Differences to the teacher's first choice come first, so rows that
+ * are shifted lose nothing; where q is nearly 1, d' has all digits. */
 static void target(const job *j, const row *r)
 {
     const kdst__distill_params *c = j->params;
-    double *z = r->d, *d = r->d, *q = r->q, by_t = 1 / c->teacher_temperature, by_s = 1, later = by_t;
+    double *z = r->d, *d = r->d, *q = r->q, by_t = 1 / c->teacher_temperature;
     load_teacher(j, r, z);
     int64_t k = r->k, top = index_of_largest(k, z);
+    double s_top = r->s[top], z_top = z[top];
     if (c->soft == KDST__SOFT_TEACHER) {
         for (int64_t i = 0; i < k; i++)
-            r->e[i] = z[i] * by_t;
+            r->e[i] = (z[i] - z_top) * by_t;
         pad(r, r->e, -INFINITY);
         j->f->softmax(1, r->width, 1, r->e, q);
     } else {
@@ -213,15 +219,11 @@ static void target(const job *j, const row *r)
         q[r->label] = j->q_label;
         pad(r, q, 0);
     }
-    /* The temperature, when it is one, is applied last. The difference of the teacher's first choice is taken off:
-     * rows that are shifted lose nothing, and where q is nearly 1 d' has all digits. */
-    if (c->student_temperature == c->teacher_temperature)
-        by_t = 1;
-    else
-        by_s = 1 / c->student_temperature, later = 1;
-    double shift = r->s[top] * by_s - z[top] * by_t;
+    /* a student near its teacher: s - t is exact, what is rounded before it is not */
+    bool pairs = c->soft == KDST__SOFT_TEACHER && c->student_temperature == c->teacher_temperature;
+    double by_s = 1 / c->student_temperature, later = pairs ? by_t : 1;
     for (int64_t i = 0; i < k; i++)
-        d[i] = r->s[i] * by_s - z[i] * by_t - shift;
+        d[i] = pairs ? r->s[i] - z[i] - (s_top - z_top) : (r->s[i] - s_top) * by_s - (z[i] - z_top) * by_t;
     pad(r, d, 0);
     double centre = j->f->dot(r->width, q, d);
     for (int64_t i = 0; i < k; i++)
