@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the committed corpus of the targets npy, safetensors and checkpoint.
+
+    make_corpus.py FUZZ_CHECKPOINT      the built target, which makes a valid checkpoint
+
+Files called valid-… must be accepted, bad-… refused. The other targets' files come from elsewhere.
+"""
+import gzip
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+CORPUS = Path(__file__).resolve().parent / 'corpus'
+
+
+def write(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def npy(descr, shape, data, fortran=False, version=1, text=None):
+    text = text or "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }" % (descr, fortran, shape)
+    head = b'\x93NUMPY' + bytes((version, 0))
+    size = 10 if version == 1 else 12
+    text += ' ' * (-(size + len(text) + 1) % 64) + '\n'
+    return head + struct.pack('<H' if version == 1 else '<I', len(text)) + text.encode('latin1') + data
+
+
+def make_npy():
+    for descr in ('|b1', '|i1', '|u1', '<i2', '>i2', '<i4', '<i8', '>i8', '<u2', '<u4', '<u8', '<f2', '<f4', '>f4', '<f8'):
+        size = int(descr[-1])
+        name = descr[1:] + {'<': '', '|': '', '>': '-big'}[descr[0]]
+        data = b''.join(v.to_bytes(size, 'big' if descr[0] == '>' else 'little') for v in (0, 1, 100, 7, 3, 2))
+        write('npy', 'valid-%s.npy' % name, npy(descr, (2, 3), data, fortran=size % 2 == 0, version=1 + size % 3))
+    one = struct.pack('<f', 1)
+    write('npy', 'valid-scalar.npy', npy('<f4', '()', one))
+    write('npy', 'valid-empty.npy', npy('<f8', '(0, 5)', b''))
+    write('npy', 'valid-rank8.npy', npy('<f4', '(1, 2, 1, 1, 3, 1, 1, 1)', one * 6, fortran=True))
+    whole = npy('<f8', '(4, 50)', struct.pack('<200d', *range(200)))
+    write('npy', 'valid-gzip.npy.gz', gzip.compress(whole, mtime=0))
+    write('npy', 'valid-members.npy.gz', gzip.compress(whole[:70], mtime=0) + gzip.compress(whole[70:], mtime=0))
+    write('npy', 'valid-order.npy', npy('', '', one, text="{\"shape\":(1,),'fortran_order':False,'descr':'<f4'}"))
+    write('npy', 'bad-empty.npy', b'')
+    write('npy', 'bad-magic.npy', b'\x93NUMPX' + whole[6:])
+    write('npy', 'bad-version.npy', whole[:6] + b'\x09\x00' + whole[8:])
+    write('npy', 'bad-cut.npy', whole[:-3])
+    write('npy', 'bad-tail.npy', whole + b'\0')
+    write('npy', 'bad-huge.npy', npy('<f8', '(9223372036854775807,)', one))
+    write('npy', 'bad-product.npy', npy('<f8', '(4294967296, 4294967296)', one))
+    write('npy', 'bad-length.npy', b'\x93NUMPY\x02\x00\xff\xff\xff\xff{')
+    write('npy', 'bad-object.npy', npy('|O', '(1,)', one * 2))
+    write('npy', 'bad-structured.npy', npy('', '', one, text="{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}"))
+    write('npy', 'bad-nested.npy', npy('', '', one, text='{' * 3000))
+    packed = bytearray(gzip.compress(whole, mtime=0))
+    write('npy', 'bad-gzip-cut.npy.gz', packed[:-9])
+    packed[40] ^= 0x55
+    write('npy', 'bad-gzip.npy.gz', packed)
+
+
+def safetensors(entries, data, metadata=None, text=None):
+    header = {} if metadata is None else {'__metadata__': metadata}
+    for name, (dtype, shape, begin, end) in entries.items():
+        header[name] = {'dtype': dtype, 'shape': shape, 'data_offsets': [begin, end]}
+    text = (text if text is not None else json.dumps(header, separators=(',', ':'))).encode()
+    text += b' ' * (-len(text) % 8)
+    return struct.pack('<Q', len(text)) + text + data
+
+
+def make_safetensors():
+    linear = {'weight': ('F32', [1, 2], 0, 8), 'bias': ('F32', [1], 8, 12)}
+    data = struct.pack('<3f', 1, 2, 3)
+    write('safetensors', 'valid-linear.safetensors', safetensors(linear, data, {'format': 'pt'}))
+    write('safetensors', 'valid-checksum.safetensors', safetensors(linear, data, {'kdst.crc32': '%08x' % zlib.crc32(data)}))
+    types = {'BOOL': 1, 'I8': 1, 'U8': 1, 'I16': 2, 'U16': 2, 'F16': 2, 'BF16': 2, 'I32': 4, 'U32': 4, 'F32': 4, 'I64': 8,
+             'U64': 8, 'F64': 8}
+    entries, at = {}, 0
+    for name, size in types.items():
+        entries[name] = (name, [3], at, at + 3 * size)
+        at += 3 * size
+    write('safetensors', 'valid-types.safetensors', safetensors(entries, bytes(1 if i % 24 == 0 else 0 for i in range(at))))
+    write('safetensors', 'valid-nothing.safetensors', safetensors({}, b''))
+    write('safetensors', 'valid-empty.safetensors', safetensors({'a': ('F64', [0, 4], 0, 0), 'b': ('U8', [], 0, 1)}, b'x'))
+    write('safetensors', 'valid-escapes.safetensors', safetensors(
+        {'a\n"\\/\u00e4\U0001f600': ('U8', [2], 0, 2)}, b'xy', {'k\t\u20ac': 'v\x01'}))
+    write('safetensors', 'valid-order.safetensors', safetensors({'b': ('U8', [2], 3, 5), 'a': ('U8', [3], 0, 3)}, b'abcde'))
+    bad = {
+        'checksum': safetensors(linear, data, {'kdst.crc32': '00000000'}),
+        'overlap': safetensors({'a': ('U8', [3], 0, 3), 'b': ('U8', [3], 2, 5)}, b'abcde'),
+        'hole': safetensors({'a': ('U8', [2], 0, 2), 'b': ('U8', [2], 3, 5)}, b'abcde'),
+        'behind': safetensors({'a': ('U8', [9], 0, 9)}, b'abcde'),
+        'tail': safetensors({'a': ('U8', [3], 0, 3)}, b'abcde'),
+        'shape': safetensors({'a': ('F32', [3], 0, 5)}, b'abcde'),
+        'huge': safetensors({'a': ('F32', [1 << 62, 1 << 62], 0, 5)}, b'abcde'),
+        'number': safetensors({'a': ('U8', [1 << 80], 0, 5)}, b'abcde'),
+        'type': safetensors({'a': ('F8_E5M2', [5], 0, 5)}, b'abcde'),
+        'axes': safetensors({'a': ('U8', [1] * 9, 0, 1)}, b'a'),
+        'twice': safetensors({}, b'', text='{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},'
+                                           '"\\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+        'nested': safetensors({}, b'', text='{"a":' + '[' * 5000),
+        'surrogate': safetensors({}, b'', text='{"\\ud800":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+        'length': struct.pack('<Q', (1 << 63) + 5) + b'{}',
+        'length-behind': struct.pack('<Q', 5000) + b'{}',
+        'short': b'\x02\0\0',
+    }
+    for name, content in bad.items():
+        write('safetensors', 'bad-%s.safetensors' % name, content)
+
+
+def make_checkpoint(program):
+    path = CORPUS / 'checkpoint' / 'valid-run.safetensors'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([program, '--write', path], check=True)
+    whole = path.read_bytes()
+    size = struct.unpack('<Q', whole[:8])[0]
+    header, data = json.loads(whole[8:8 + size]), whole[8 + size:]
+    metadata = header['__metadata__']
+    del metadata['kdst.crc32']  # so that mutations of the data are not refused at once
+
+    def variant(name, changes=None, drop=None):
+        changed = {**header, '__metadata__': {**metadata, **(changes or {})}}
+        if drop:
+            changed.pop(drop, None)
+            changed['__metadata__'].pop(drop, None)
+        write('checkpoint', name, safetensors({}, data, text=json.dumps(changed, separators=(',', ':'))))
+
+    variant('valid-without-checksum.safetensors')
+    variant('bad-no-checkpoint.safetensors', drop='kdst.checkpoint')
+    variant('bad-format.safetensors', {'kdst.checkpoint': '999'})
+    variant('bad-epoch.safetensors', {'kdst.epoch': '99'})
+    variant('bad-batch.safetensors', {'kdst.batch': '-1'})
+    variant('bad-number.safetensors', {'kdst.step': '12x'})
+    variant('bad-rate.safetensors', {'kdst.base_rate': '7ff8000000000000'})
+    variant('bad-field.safetensors', drop='kdst.seed')
+    write('checkpoint', 'bad-damage.safetensors', whole[:-1] + bytes((whole[-1] ^ 1,)))
+    write('checkpoint', 'bad-cut.safetensors', whole[:-1])
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    make_npy()
+    make_safetensors()
+    make_checkpoint(sys.argv[1])
+
+
+main()
