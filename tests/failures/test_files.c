@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything that writes a file, on full disks and at places where nothing can be written: it fails with the system's reason, the
- * old file is as it was, nothing is left beside it, and once the reason is gone the same call succeeds. Everything
- * that reads a file, where nothing can be read.
+/* Everything that writes a file, on full disks and at places where nothing can be written: it fails with the system's
+ * reason, the old file is as it was, nothing is left beside it, and once the reason is gone the same call succeeds.
+ * Everything that reads a file, where nothing can be read.
  */
 #include "support/folder.h"
 #include "support/run.h"

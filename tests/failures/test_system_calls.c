@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every system call on files failing: in run n the n-th call fails, and what was done to the file is looked at afterwards.
+/* Every system call on files failing: in run n the n-th call fails, and what was done to the file is looked at.
  *
- * The linker leads the library's calls to the functions here (--wrap). A saved file must be the new one after success and
- * the old one after a failure, without anything beside it; a short count or an interruption must not matter at all.
+ * The linker leads the library's calls to the functions here (--wrap). A saved file must be the new one after success
+ * and the old one after a failure, without anything beside it; short counts and interruptions must not matter at all.
  */
 #include "io/support.h"
 #include "support/run.h"
