@@ -102,8 +102,8 @@ static double cumulants(int64_t k, const double *s, const double *t, double temp
     return (double)(kl * temperature * temperature);
 }
 
-/* High temperatures, where sums of q (log q - log p) have no digits left: to 2e-15 in the value, whatever the type, since
- * float32 logits are exact doubles. The fifth cumulant is below 1e-16 of the value from T = 1e5 on. */
+/* High temperatures, where sums of q (log q - log p) have no digits left: to 2e-15 in the value, whatever the type,
+ * since float32 logits are exact doubles. The fifth cumulant is below 1e-16 of the value from T = 1e5 on. */
 START_TEST(test_high_temperatures)
 {
     static const double temperatures[] = {1e5, 1e6, 1e7, 1e8};
