@@ -144,12 +144,14 @@ START_TEST(test_bytes)
 }
 END_TEST
 
-/* Counts places over an epoch: all 25 and both mirrors are equally likely, and independent of each other. */
+/* Counts places over an epoch: all 25 and both mirrors are equally likely, independent of each other and of the sample
+ * before. */
 START_TEST(test_distribution)
 {
     enum { MANY = 10000, PLACES = 25 };
     const geometry g = {1, 6, 6, 2, 1};
-    int counts[2][PLACES] = {{0}};
+    int counts[2][PLACES] = {{0}}, repeated = 0;
+    int64_t before = -1;
     kdst_dataset *d = make_noise(ctx, KDST_DTYPE_UINT8, MANY, 1, 6, 6, 2);
     kdst_options *o = options_of(&g, KDST_DTYPE_FLOAT32);
     kdst_loader *l = NULL;
@@ -163,12 +165,17 @@ START_TEST(test_distribution)
         int64_t place[3];
         ck_assert(find_place(&g, source + n * 36, KDST_DTYPE_UINT8, made + n * 36, KDST_DTYPE_FLOAT32, place));
         counts[place[2]][place[0] * 5 + place[1]]++;
+        int64_t number = (place[2] * 5 + place[0]) * 5 + place[1];
+        repeated += number == before;
+        before = number;
     }
     /* chi-squared of 49 degrees of freedom is above 111 once in a million */
     double chi = 0, share = (double)MANY / (2 * PLACES);
     for (int k = 0; k < 2 * PLACES; k++)
         chi += pow(counts[k / PLACES][k % PLACES] - share, 2) / share;
     ck_assert_msg(chi < 111, "chi-squared is %g", chi);
+    /* 200 are expected, with a deviation of 14 */
+    ck_assert_msg(repeated > 130 && repeated < 270, "%d places are the one before", repeated);
     free(made);
     free(source);
     kdst_tensor_release(y);

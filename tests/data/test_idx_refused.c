@@ -50,7 +50,7 @@ START_TEST(test_wrong_axes)
     for (uint8_t axes = 0; axes < 7; axes++) {
         images.data[3] = axes;
         if (axes == 3) continue;
-        refused(load(NULL, &d), KDST_STATUS_FORMAT, "/images: ");
+        refused(load(NULL, &d), KDST_STATUS_FORMAT, axes > 4 ? "axes, at most 4 are expected" : "/images: ");
     }
     images.data[3] = 3;
     for (uint8_t axes = 0; axes < 7; axes++) {
@@ -115,6 +115,9 @@ START_TEST(test_disagree)
     put_header(&labels, 8, 1, (const uint32_t[]){N + 1});
     put_noise(&labels, N + 1, 10);
     refused(load(NULL, &d), KDST_STATUS_FORMAT, "6 labels for 5 images");
+    put_header(&labels, 8, 1, (const uint32_t[]){N - 1});
+    put_noise(&labels, N - 1, 10);
+    refused(load(NULL, &d), KDST_STATUS_FORMAT, "4 labels for 5 images");
 }
 END_TEST
 
