@@ -49,7 +49,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_state_set(kdst_state *state, const char
 /** Sets a text, replacing one of that key.
  *
  *  @param state  the state
- *  @param key    copied; UTF-8, 1 to 511 bytes
+ *  @param key    copied; UTF-8, 1 to 511 bytes, not "kdst.crc32"
  *  @param text   copied; UTF-8
  *  @status INVALID_ARGUMENT (NULL, key, text not UTF-8), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
@@ -156,7 +156,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_load_state(kdst_layer *layer, kds
  *
  *  @param layer  the layer
  *  @param path   UTF-8; as in kdst_state_save
- *  @status INVALID_ARGUMENT (NULL), IO (with the system's reason), OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL, a name over 511 bytes), IO (with the system's reason), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_save(kdst_layer *layer, const char *path);
 
