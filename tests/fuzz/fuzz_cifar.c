@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CIFAR batches, plain and gzip: the first byte chooses the kind of records and whether the file, which is the rest, is read
- * once or twice. */
+/* CIFAR batches, plain and gzip: the first byte chooses the kind of records and whether the file, which is the rest, is
+ * read once or twice.
+ */
 #include "dataset_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -31,7 +31,7 @@ def npy(descr, shape, data, fortran=False, version=1, text=None):
 
 
 def make_npy():
-    for descr in ('|b1', '|i1', '|u1', '<i2', '>i2', '<i4', '<i8', '>i8', '<u2', '<u4', '<u8', '<f2', '<f4', '>f4', '<f8'):
+    for descr in '|b1 |i1 |u1 <i2 >i2 <i4 <i8 >i8 <u2 <u4 <u8 <f2 <f4 >f4 <f8'.split():
         size = int(descr[-1])
         name = descr[1:] + {'<': '', '|': '', '>': '-big'}[descr[0]]
         data = b''.join(v.to_bytes(size, 'big' if descr[0] == '>' else 'little') for v in (0, 1, 100, 7, 3, 2))
@@ -53,7 +53,8 @@ def make_npy():
     write('npy', 'bad-product.npy', npy('<f8', '(4294967296, 4294967296)', one))
     write('npy', 'bad-length.npy', b'\x93NUMPY\x02\x00\xff\xff\xff\xff{')
     write('npy', 'bad-object.npy', npy('|O', '(1,)', one * 2))
-    write('npy', 'bad-structured.npy', npy('', '', one, text="{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}"))
+    structured = "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}"
+    write('npy', 'bad-structured.npy', npy('', '', one, text=structured))
     write('npy', 'bad-nested.npy', npy('', '', one, text='{' * 3000))
     packed = bytearray(gzip.compress(whole, mtime=0))
     write('npy', 'bad-gzip-cut.npy.gz', packed[:-9])
@@ -74,19 +75,23 @@ def make_safetensors():
     linear = {'weight': ('F32', [1, 2], 0, 8), 'bias': ('F32', [1], 8, 12)}
     data = struct.pack('<3f', 1, 2, 3)
     write('safetensors', 'valid-linear.safetensors', safetensors(linear, data, {'format': 'pt'}))
-    write('safetensors', 'valid-checksum.safetensors', safetensors(linear, data, {'kdst.crc32': '%08x' % zlib.crc32(data)}))
-    types = {'BOOL': 1, 'I8': 1, 'U8': 1, 'I16': 2, 'U16': 2, 'F16': 2, 'BF16': 2, 'I32': 4, 'U32': 4, 'F32': 4, 'I64': 8,
-             'U64': 8, 'F64': 8}
+    checksum = {'kdst.crc32': '%08x' % zlib.crc32(data)}
+    write('safetensors', 'valid-checksum.safetensors', safetensors(linear, data, checksum))
+    types = {'BOOL': 1, 'I8': 1, 'U8': 1, 'I16': 2, 'U16': 2, 'F16': 2, 'BF16': 2, 'I32': 4, 'U32': 4, 'F32': 4,
+             'I64': 8, 'U64': 8, 'F64': 8}
     entries, at = {}, 0
     for name, size in types.items():
         entries[name] = (name, [3], at, at + 3 * size)
         at += 3 * size
-    write('safetensors', 'valid-types.safetensors', safetensors(entries, bytes(1 if i % 24 == 0 else 0 for i in range(at))))
+    ones = bytes(1 if i % 24 == 0 else 0 for i in range(at))
+    write('safetensors', 'valid-types.safetensors', safetensors(entries, ones))
     write('safetensors', 'valid-nothing.safetensors', safetensors({}, b''))
-    write('safetensors', 'valid-empty.safetensors', safetensors({'a': ('F64', [0, 4], 0, 0), 'b': ('U8', [], 0, 1)}, b'x'))
+    empty = {'a': ('F64', [0, 4], 0, 0), 'b': ('U8', [], 0, 1)}
+    write('safetensors', 'valid-empty.safetensors', safetensors(empty, b'x'))
     write('safetensors', 'valid-escapes.safetensors', safetensors(
         {'a\n"\\/\u00e4\U0001f600': ('U8', [2], 0, 2)}, b'xy', {'k\t\u20ac': 'v\x01'}))
-    write('safetensors', 'valid-order.safetensors', safetensors({'b': ('U8', [2], 3, 5), 'a': ('U8', [3], 0, 3)}, b'abcde'))
+    turned = {'b': ('U8', [2], 3, 5), 'a': ('U8', [3], 0, 3)}
+    write('safetensors', 'valid-order.safetensors', safetensors(turned, b'abcde'))
     bad = {
         'checksum': safetensors(linear, data, {'kdst.crc32': '00000000'}),
         'overlap': safetensors({'a': ('U8', [3], 0, 3), 'b': ('U8', [3], 2, 5)}, b'abcde'),

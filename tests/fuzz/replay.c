@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Driver of a fuzz target without a fuzzer: runs a corpus, and mutations of it that depend on seed and number alone.
  *
- *   fuzz_TARGET CORPUS                      each file once: valid-* must be accepted, bad-* refused, others may be either
+ *   fuzz_TARGET CORPUS        each file once: valid-* must be accepted, bad-* refused, others may be either
  *   fuzz_TARGET --mutate N [--seed S] [--from I] CORPUS   then mutations I to I+N-1
  *   fuzz_TARGET --dump I [--seed S] CORPUS  mutation I to standard output
  *   fuzz_TARGET --write FILE                a valid file, where the target can make one

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a fuzz target and its drivers agree on.
  *
- * A target defines LLVMFuzzerTestOneInput, which reads the bytes as a file, aborts when the library breaks a promise, and
- * counts the inputs it accepted. It may define the other functions; replay.c has replacements that do nothing.
+ * A target defines LLVMFuzzerTestOneInput, which reads the bytes as a file, aborts when the library breaks a promise,
+ * and counts the inputs it accepted. It may define the other functions; replay.c has replacements that do nothing.
  */
 #ifndef KDST_TESTS_FUZZ_TARGET_H
 #define KDST_TESTS_FUZZ_TARGET_H

@@ -12,7 +12,7 @@ DTYPES = {1: numpy.float32, 2: numpy.float64, 3: numpy.int32, 4: numpy.uint8, 5:
 
 
 class Library:
-    """One context; `call(name, arguments…)` without the prefix kdst_, with a new handle for the last parameter by `new`."""
+    """One context; `call(name, arguments…)` without the prefix kdst_, `new` where the last parameter gets a handle."""
 
     def __init__(self, path, api_path):
         with open(api_path) as file:

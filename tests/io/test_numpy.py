@@ -27,7 +27,8 @@ def values(kind, shape):
     if kind == '?':
         return random.integers(0, 2, shape).astype(bool)
     info = numpy.iinfo(kind)
-    return random.integers(max(info.min, -1 << 31), min(info.max, (1 << 31) - 1), shape, dtype='i8', endpoint=True).astype(kind)
+    low, high = max(info.min, -1 << 31), min(info.max, (1 << 31) - 1)
+    return random.integers(low, high, shape, dtype='i8', endpoint=True).astype(kind)
 
 
 def load(kdst, path, **options):
@@ -94,7 +95,8 @@ def to_numpy(kdst, folder):
             with open(path, 'rb') as file:
                 whole = file.read()
             have = numpy.load(io.BytesIO(whole), allow_pickle=False)
-            check(have.dtype == array.dtype and have.shape == array.shape and (have == array).all(), '%s %s' % (kind, shape))
+            check(have.dtype == array.dtype and have.shape == array.shape and (have == array).all(),
+                  '%s %s' % (kind, shape))
             wanted = io.BytesIO()
             numpy.lib.format.write_array(wanted, array, (1, 0))
             check(len(wanted.getvalue()) == len(whole), 'the length NumPy gives to %s %s' % (kind, shape))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights between PyTorch and libkdst, both ways: the same network gives the same logits. Exit status 77 without PyTorch.
+"""Weights between PyTorch and libkdst, both ways: the same network, the same logits. Exit status 77 without PyTorch.
 
     test_pytorch.py LIBRARY API_JSON
 
-The networks are built here from their published description; the safetensors format is read and written here too, in the few
-lines that it needs, so that nothing of libkdst is on the other side.
+The networks are built here from their published description; the safetensors format is read and written here too, in
+the few lines that it needs, so that nothing of libkdst is on the other side.
 """
 import json
 import struct
@@ -80,7 +80,7 @@ class LeNet(nn.Module):
 
 
 class Basic(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: the identity, zero channels around every second pixel, or a projection."""
+    """Two 3x3 convolutions beside a shortcut: identity, zero channels around every second pixel, or a projection."""
 
     def __init__(self, width_in, width, stride, projection):
         super().__init__()
@@ -91,7 +91,8 @@ class Basic(nn.Module):
         self.stride, self.padding, self.path = stride, (width - width_in) // 2, None
         if projection and (stride != 1 or width != width_in):
             self.path = projection
-            setattr(self, projection, nn.Sequential(nn.Conv2d(width_in, width, 1, stride, bias=False), nn.BatchNorm2d(width)))
+            convolution = nn.Conv2d(width_in, width, 1, stride, bias=False)
+            setattr(self, projection, nn.Sequential(convolution, nn.BatchNorm2d(width)))
 
     def forward(self, x):
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
@@ -110,7 +111,8 @@ class ResNet(nn.Module):
         self.stages, self.head, before = len(widths), head, widths[0]
         for number, width in enumerate(widths, 1):
             stride = 1 if number == 1 else 2
-            layers = [Basic(before if i == 0 else width, width, stride if i == 0 else 1, projection) for i in range(blocks)]
+            layers = [Basic(before, width, stride, projection)]
+            layers += [Basic(width, width, 1, projection) for _ in range(blocks - 1)]
             setattr(self, 'layer%d' % number, nn.Sequential(*layers))
             before = width
         setattr(self, head, nn.Linear(before, 10))
