@@ -73,33 +73,49 @@ static kdst_context *make_context(void)
     return ctx;
 }
 
-int main(int argc, char **argv)
+/* Reads the options; 0, or 2 for a wrong command line. */
+static int read_options(run *r, int argc, char **argv)
 {
     static const struct option known[] = {{"only", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
-    run r = {0};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c != 'o') return usage("");
-        int before = r.only_count;
-        split_kinds(&r, optarg);
-        if (r.only_count == before) return usage("--only names no kind");
+        int before = r->only_count;
+        split_kinds(r, optarg);
+        if (r->only_count == before) return usage("--only names no kind");
     }
-    if (optind == argc) return usage("no directory is given");
-    r.ctx = make_context();
-    if (!r.ctx) return EXIT_FAILURE;
-    for (int i = optind; i < argc; i++)
-        run_directory(&r, argv[i]);
-    for (int i = 0; i < r.only_count; i++) {
-        if (r.only_met[i]) continue;
-        printf("FAIL --only %s: there is no case of this kind\n", r.only[i]);
-        r.failed++;
+    return optind == argc ? usage("no directory is given") : 0;
+}
+
+static void run_all(run *r, int count, char **directories)
+{
+    for (int i = 0; i < count; i++)
+        run_directory(r, directories[i]);
+    for (int i = 0; i < r->only_count; i++) {
+        if (r->only_met[i]) continue;
+        printf("FAIL --only %s: there is no case of this kind\n", r->only[i]);
+        r->failed++;
     }
-    if (kdst_context_live_count(r.ctx)) {
-        printf("FAIL conformance: %lld handles are left\n", (long long)kdst_context_live_count(r.ctx));
-        r.failed++;
+    if (kdst_context_live_count(r->ctx)) {
+        printf("FAIL conformance: %lld handles are left\n", (long long)kdst_context_live_count(r->ctx));
+        r->failed++;
+    }
+    printf("%lld passed, %lld failed\n", (long long)r->passed, (long long)r->failed);
+}
+
+int main(int argc, char **argv)
+{
+    run r = {0};
+    int status = read_options(&r, argc, argv);
+    if (!status) {
+        status = EXIT_FAILURE;
+        r.ctx = make_context();
+    }
+    if (r.ctx) {
+        run_all(&r, argc - optind, argv + optind);
+        status = r.failed ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     kdst_context_release(r.ctx);
     free(r.only);
     free(r.only_met);
-    printf("%lld passed, %lld failed\n", (long long)r.passed, (long long)r.failed);
-    return r.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }
