@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { FIRST = 16 };
+enum { FIRST = 16, COMPARED = 4096 };
 
 static uint64_t hash_of(const kdst__names *names, const char *name)
 {
@@ -75,7 +75,7 @@ const char *kdst__names_nearest(const kdst__names *names, const char *name)
 {
     const char *nearest = NULL;
     int least = 0;
-    for (int64_t i = 0; i < names->count; i++) {
+    for (int64_t i = 0; i < names->count && i < COMPARED; i++) {
         int distance = kdst__text_distance(name, names->entries[i].name);
         if (nearest == NULL || distance < least) {
             nearest = names->entries[i].name;

@@ -26,7 +26,7 @@ void kdst__names_clear(kdst__memory *memory, kdst__names *names); /* frees the n
 int64_t kdst__names_find(const kdst__names *names, const char *name);
 /* Adds a name that is not there, copied; its position, or -1 without memory, when nothing has changed. */
 int64_t kdst__names_add(kdst__memory *memory, kdst__names *names, const char *name, void *value);
-/* The name most like one that is not there; NULL when there are none. */
+/* The name most like one that is not there, of the first 4096; NULL when there are none. */
 const char *kdst__names_nearest(const kdst__names *names, const char *name);
 
 #endif

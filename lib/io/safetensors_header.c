@@ -68,7 +68,7 @@ static kdst_status read_metadata(reader *r)
         kdst_status status =
             strcmp(key, KDST__STATE_CHECKSUM) == 0 ? read_checksum(r, text) : check_name(r, key, &r->state->texts);
         if (status == KDST_STATUS_OK && strcmp(key, KDST__STATE_CHECKSUM) != 0)
-            status = kdst__state_put_text(r->state, "state_load", key, text);
+            status = kdst__state_put_text(r->state, r->header->function, key, text);
         if (status != KDST_STATUS_OK) return status;
     }
     return KDST_STATUS_OK;
@@ -162,12 +162,12 @@ static kdst_status add_entry(reader *r, const char *name, const kdst__safetensor
         int64_t capacity = h->capacity == 0 ? 16 : h->capacity * 2;
         void *entries =
             kdst__realloc(h->memory, h->entries, (size_t)h->capacity * sizeof *entry, (size_t)capacity * sizeof *entry);
-        if (entries == NULL) return kdst__fail_memory(r->state->base.ctx, "state_load");
+        if (entries == NULL) return kdst__fail_memory(r->state->base.ctx, h->function);
         h->entries = entries;
         h->capacity = capacity;
     }
     if (kdst__names_add(h->memory, &r->state->tensors, name, NULL) < 0)
-        return kdst__fail_memory(r->state->base.ctx, "state_load");
+        return kdst__fail_memory(r->state->base.ctx, h->function);
     h->entries[h->count++] = *entry;
     return KDST_STATUS_OK;
 }
@@ -199,65 +199,11 @@ static kdst_status read_object(reader *r)
     return kdst__json_end(json) ? KDST_STATUS_OK : fail_json(r);
 }
 
-/* ---- offsets ---- */
-
-static bool before(const kdst__safetensors_header *h, int64_t a, int64_t b)
-{
-    const kdst__safetensors_entry *x = &h->entries[a], *y = &h->entries[b];
-    return x->begin != y->begin ? x->begin < y->begin : x->end < y->end;
-}
-
-/* Heap sort of `order`: in place, no worst case. */
-static void sort(kdst__safetensors_header *h)
-{
-    int64_t *order = h->order;
-    for (int64_t start = h->count / 2, end = h->count; end > 1;) {
-        if (start > 0) {
-            start--;
-        } else {
-            int64_t largest = order[0];
-            order[0] = order[--end];
-            order[end] = largest;
-        }
-        int64_t moved = order[start], at = start;
-        for (int64_t child; (child = 2 * at + 1) < end; at = child) {
-            if (child + 1 < end && before(h, order[child], order[child + 1])) child++;
-            if (!before(h, moved, order[child])) break;
-            order[at] = order[child];
-        }
-        order[at] = moved;
-    }
-}
-
-/* Every byte of the data belongs to one tensor, and the file holds them. */
-static kdst_status check_offsets(reader *r)
-{
-    kdst__safetensors_header *h = r->header;
-    int64_t reached = 0;
-    h->order = kdst__alloc(h->memory, (size_t)h->count * sizeof *h->order);
-    if (h->order == NULL) return kdst__fail_memory(r->state->base.ctx, "state_load");
-    for (int64_t i = 0; i < h->count; i++)
-        h->order[i] = i;
-    sort(h);
-    for (int64_t i = 0; i < h->count; i++) {
-        const kdst__safetensors_entry *entry = &h->entries[h->order[i]];
-        char shown[KDST__SHOWN_TEXT];
-        if (entry->begin != reached)
-            return kdst__source_fail(
-                r->source, KDST_STATUS_FORMAT, "\"%s\" begins at byte %lld of the data, where %lld is expected",
-                kdst__text_shown(r->state->tensors.entries[h->order[i]].name, shown), (long long)entry->begin,
-                (long long)reached);
-        reached = entry->end;
-    }
-    return kdst__source_can_have(r->source, "the data", (uint64_t)reached);
-}
-
 kdst_status kdst__safetensors_read_header(kdst__source *source, kdst_state *state, kdst__safetensors_header *out)
 {
     unsigned char head[8];
     uint64_t bytes = 0;
     reader r = {.source = source, .state = state, .header = out};
-    out->memory = kdst__context_memory(state->base.ctx);
     kdst_status status = kdst__source_read(source, "its header's length", head, sizeof head);
     if (status != KDST_STATUS_OK) return status;
     for (int i = 7; i >= 0; i--)
@@ -270,12 +216,12 @@ kdst_status kdst__safetensors_read_header(kdst__source *source, kdst_state *stat
     if (status != KDST_STATUS_OK) return status;
     out->bytes = (size_t)bytes;
     out->text = kdst__alloc(out->memory, out->bytes);
-    if (out->text == NULL) return kdst__fail_memory(state->base.ctx, "state_load");
+    if (out->text == NULL) return kdst__fail_memory(state->base.ctx, out->function);
     status = kdst__source_read(source, "its header", out->text, out->bytes);
     if (status != KDST_STATUS_OK) return status;
     kdst__json_start(&r.json, out->text, out->bytes);
     status = read_object(&r);
-    return status == KDST_STATUS_OK ? check_offsets(&r) : status;
+    return status == KDST_STATUS_OK ? kdst__safetensors_check_offsets(source, state, out) : status;
 }
 
 void kdst__safetensors_free_header(kdst__safetensors_header *header)

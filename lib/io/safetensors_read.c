@@ -42,6 +42,7 @@ kdst_status kdst__state_read(kdst_context *ctx, const char *function, const char
     kdst_state *state = NULL;
     *out = NULL;
     memset(&header, 0, sizeof header);
+    header.function = function;
     header.memory = kdst__context_memory(ctx);
     /* A header's length may look like the beginning of gzip data. */
     kdst_status status = kdst__source_open_plain(ctx, function, path, &source);

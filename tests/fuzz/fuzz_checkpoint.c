@@ -72,8 +72,10 @@ void fuzz_repair(uint8_t *data, size_t bytes)
     size_t end = 8;
     for (size_t i = 8; i + 1 < bytes; i++)
         if (data[i] == '}' && data[i + 1] == '}') end = i + 2;
-    while (end < bytes && data[end] == ' ') end++;
-    for (size_t i = 0; i < 8 && i < bytes; i++) data[i] = (uint8_t)((uint64_t)(end - 8) >> 8 * i);
+    while (end < bytes && data[end] == ' ')
+        end++;
+    for (size_t i = 0; i < 8 && i < bytes; i++)
+        data[i] = (uint8_t)((uint64_t)(end - 8) >> 8 * i);
 }
 
 int fuzz_write_valid(const char *path)

@@ -53,7 +53,8 @@ void fuzz_repair(uint8_t *data, size_t bytes)
     size_t end = 8;
     for (size_t i = 8; i < bytes; i++)
         if (data[i] == '}') end = i + 1;
-    while (end < bytes && data[end] == ' ') end++;
+    while (end < bytes && data[end] == ' ')
+        end++;
     for (size_t i = 0; i < 8 && i < bytes; i++)
         data[i] = (uint8_t)((uint64_t)(end - 8) >> 8 * i);
 }
