@@ -81,12 +81,12 @@ typedef struct job {
  * the kernels run over whole vectors, and what they find behind k must not add to a sum. */
 typedef struct row {
     int64_t k, width, index, label;
-    double *s, *grad, *q, *d, *e, *near;
+    double *s, *grad, *q, *d, *e;
 } row;
 
-#define ARRAYS 6
+#define ARRAYS 5
 #define VECTOR 8
-#define NOTHING -1e4 /* e^NOTHING is 0 */
+#define NOTHING -1e4 /* e^NOTHING is 0, and its excess is no large number */
 
 static void pad(const row *r, double *x, double value)
 {
@@ -131,30 +131,6 @@ static double hard_part(const job *j, const row *r)
     return c->w_hard * value;
 }
 
-/* g(x) = x^2 (1/2! + x/3! + x^2/4! + ... + x^16/18!), even and odd terms apart: exact to rounding for |x| <= 1. */
-static inline double series(double x)
-{
-    double w = x * x;
-    double even = 1.0 / 479001600 + w * (1.0 / 87178291200 + w * (1.0 / 20922789888000 + w * (1.0 / 6402373705728000)));
-    double odd = 1.0 / 39916800 + w * (1.0 / 6227020800 + w * (1.0 / 1307674368000 + w * (1.0 / 355687428096000)));
-    even = 0.5 + w * (1.0 / 24 + w * (1.0 / 720 + w * (1.0 / 40320 + w * (1.0 / 3628800 + w * even))));
-    odd = 1.0 / 6 + w * (1.0 / 120 + w * (1.0 / 5040 + w * (1.0 / 362880 + w * odd)));
-    return w * (even + x * odd);
-}
-
-/* Turns r->e from e^d into g(d). Three loops, because a choice between two computed numbers is not made in vectors. */
-static void excess(const row *r)
-{
-    const double *restrict x = r->d;
-    double *restrict e = r->e, *restrict near = r->near;
-    for (int64_t i = 0; i < r->width; i++)
-        near[i] = series(x[i]);
-    for (int64_t i = 0; i < r->width; i++)
-        e[i] = e[i] - 1 - x[i];
-    for (int64_t i = 0; i < r->width; i++)
-        e[i] = x[i] * x[i] <= 1 ? near[i] : e[i];
-}
-
 /* Logits z of the teacher, or of the virtual one. */
 static void load_teacher(const job *j, const row *r, double *z)
 {
@@ -168,11 +144,11 @@ static void load_teacher(const job *j, const row *r, double *z)
     z[r->label] = c->virtual_label;
 }
 
-/* A row with d' (in r->d) beyond 30: KL, and w (p - q) added to the gradient. */
+/* A row with d' (in r->d, g(d') in r->e) beyond 30: KL, and w (p - q) added to the gradient. */
 static double far_part(const job *j, const row *r, double w)
 {
     const double *x = r->d;
-    double *log_q = r->e, top = -INFINITY, sum = 0, kl = 0;
+    double *log_q = r->q, top = -INFINITY, sum = 0, kl = 0;
     load_teacher(j, r, log_q);
     for (int64_t i = 0; i < r->k; i++)
         top = fmax(top, log_q[i]);
@@ -189,7 +165,7 @@ static double far_part(const job *j, const row *r, double w)
         if (top > 30)
             sum += power;
         else
-            sum += fabs(x[i]) <= 1 ? q * series(x[i]) : power - q - q * x[i];
+            sum += fabs(x[i]) <= 1 ? q * r->e[i] : power - q - q * x[i];
     }
     kl = top > 30 ? top + log(sum) : log1p(sum);
     for (int64_t i = 0; i < r->k; i++) {
@@ -199,8 +175,8 @@ static double far_part(const job *j, const row *r, double w)
     return kl;
 }
 
-/* Sets r->q to the target distribution and r->d to d'. Differences to the teacher's first choice come first, so rows that
- * are shifted lose nothing; where q is nearly 1, d' has all digits. */
+/* Sets r->q to the target distribution and r->d to d'. Differences to the teacher's first choice come first, so rows
+ * that are shifted lose nothing; where q is nearly 1, d' has all digits. */
 static void target(const job *j, const row *r)
 {
     const kdst__distill_params *c = j->params;
@@ -236,9 +212,8 @@ static double soft_part(const job *j, const row *r)
 {
     double w = j->params->w_soft / j->params->student_temperature;
     target(j, r);
-    j->f->exp(r->width, r->d, r->e);
+    j->f->excess(r->width, r->d, r->e);
     if (!(j->f->sum(r->width, r->e, 1) < FAR)) return j->params->w_soft * far_part(j, r, w);
-    excess(r);
     double kl = log1p(j->f->dot(r->width, r->q, r->e)), shrink = exp(-kl), less = expm1(-kl);
     for (int64_t i = 0; i < r->k; i++)
         r->grad[i] += w * (r->q[i] * (shrink * (r->e[i] + r->d[i]) + less));
@@ -267,7 +242,7 @@ static void piece_fn(void *arg, int64_t piece, int32_t worker)
     double *x = j->scratch + ARRAYS * n * worker;
     kdst__piece_range(j->rows, j->pieces, piece, &begin, &end);
     for (int64_t b = begin; b < end; b++) {
-        row r = {k, n, b, j->labels[b], x, x + n, x + 2 * n, x + 3 * n, x + 4 * n, x + 5 * n};
+        row r = {k, n, b, j->labels[b], x, x + n, x + 2 * n, x + 3 * n, x + 4 * n};
         double value = 0;
         load_row(j->dtype, k, j->s, b * k, r.s);
         if (c->w_hard != 0)
