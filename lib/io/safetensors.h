@@ -31,8 +31,8 @@ typedef struct kdst__safetensors_header {
     uint32_t checksum;
 } kdst__safetensors_header;
 
-/* Reads the header into a struct that is zero but for `function` and `memory`, puts the names (without tensors) and texts
- * into an empty state, and checks all of it: types, shapes, and offsets that cover the data once. */
+/* Reads the header into a struct that is zero but for `function` and `memory`, puts the names (without tensors) and the
+ * texts into an empty state, and checks all of it: types, shapes, and offsets that cover the data once. */
 kdst_status kdst__safetensors_read_header(kdst__source *source, kdst_state *state, kdst__safetensors_header *out);
 /* Its last step: fills `order`; every byte of the data belongs to one tensor, and the file holds them all. */
 kdst_status
