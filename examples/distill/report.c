@@ -15,7 +15,7 @@ static const char *const colours[VARIANTS] = {"#555555", "#1f77b4", "#2ca02c", "
 static const char style[] =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#222}"
     "h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #ddd}"
-    "table{border-collapse:collapse}td,th{padding:.3em .8em;text-align:right;border-bottom:1px solid #e4e4e4}"
+    "table{border-collapse:collapse}td{white-space:nowrap}td,th{padding:.3em .8em;text-align:right;border-bottom:1px solid #e4e4e4}"
     "td:first-child,th:first-child{text-align:left}tr.base{background:#f4f4f4}"
     "svg{margin:.4em .8em .4em 0;vertical-align:top}svg text{font:12px system-ui,sans-serif;fill:#333}"
     "svg text.title{font-weight:600;font-size:13px}svg text.cell{font-size:10px}.grid{stroke:#e4e4e4}"
