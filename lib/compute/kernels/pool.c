@@ -22,7 +22,8 @@ static range window(const kdst__pool2d_shape *s, int axis, int64_t i)
 }
 
 /* What one tap adds to outputs [q0, q0 + count) of a row: element base + q stride of the image for output q0 + q. */
-static void max_tap(int64_t base, int64_t stride, range q, const real *x, real *best, int32_t *at)
+static void max_tap(
+    int64_t base, int64_t stride, range q, const real *restrict x, real *restrict best, int32_t *restrict at)
 {
     for (int64_t i = q.begin; i < q.end; i++) {
         real value = x[base + i * stride];
