@@ -44,18 +44,19 @@ static kdst_status fail_system(kdst__sink *sink, int number)
     return fail(sink, KDST_STATUS_IO, kdst__reason(number, text));
 }
 
-static kdst_status set_target(kdst__sink *sink, const char *folder, size_t folder_bytes, const char *name)
+/* Sets the target to a folder's part of a path and a name; false without memory. */
+static bool set_target(kdst__sink *sink, const char *folder, size_t folder_bytes, const char *name)
 {
     size_t name_bytes = strlen(name) + 1;
     kdst__memory *memory = kdst__context_memory(sink->ctx);
     char *target = kdst__alloc(memory, folder_bytes + name_bytes);
-    if (target == NULL) return kdst__fail_memory(sink->ctx, sink->function);
+    if (target == NULL) return false;
     memcpy(target, folder, folder_bytes);
     memcpy(target + folder_bytes, name, name_bytes);
     kdst__free(memory, sink->target, sink->target_bytes);
     sink->target = target;
     sink->target_bytes = folder_bytes + name_bytes;
-    return KDST_STATUS_OK;
+    return true;
 }
 
 /* Bytes of the path up to and with its last slash. */
@@ -69,8 +70,11 @@ static size_t folder_bytes(const char *path)
 static kdst_status find_target(kdst__sink *sink, mode_t *out_mode)
 {
     *out_mode = 0;
-    kdst_status status = set_target(sink, "", 0, sink->path);
-    for (int links = 0; status == KDST_STATUS_OK; links++) {
+    if (!set_target(sink, "", 0, sink->path)) {
+        kdst__fail_memory(sink->ctx, sink->function);
+        return KDST_STATUS_OUT_OF_MEMORY;
+    }
+    for (int links = 0;; links++) {
         struct stat info;
         char link[4096];
         if (lstat(sink->target, &info) != 0) return errno == ENOENT ? KDST_STATUS_OK : fail_system(sink, errno);
@@ -84,9 +88,9 @@ static kdst_status find_target(kdst__sink *sink, mode_t *out_mode)
         if (bytes < 0) return fail_system(sink, errno);
         if (links == LINKS || bytes == sizeof link) return fail_system(sink, links == LINKS ? ELOOP : ENAMETOOLONG);
         link[bytes] = '\0';
-        status = set_target(sink, sink->target, link[0] == '/' ? 0 : folder_bytes(sink->target), link);
+        if (!set_target(sink, sink->target, link[0] == '/' ? 0 : folder_bytes(sink->target), link))
+            return kdst__fail_memory(sink->ctx, sink->function);
     }
-    return status;
 }
 
 /* Sixteen digits that no other thread, process or attempt has at this moment; a clash only costs another attempt. */

@@ -34,7 +34,7 @@ kdst_status kdst_state_get(kdst_state *state, const char *name, kdst_tensor **ou
     if (out != NULL) *out = NULL;
     if (state == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_status status = get(state, "state_get", &state->tensors, "name", name, out != NULL ? &found : NULL);
-    if (status == KDST_STATUS_OK) *out = found;
+    if (found != NULL) *out = found;
     return status;
 }
 
@@ -44,7 +44,7 @@ kdst_status kdst_state_get_text(kdst_state *state, const char *key, const char *
     if (out != NULL) *out = NULL;
     if (state == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_status status = get(state, "state_get_text", &state->texts, "key", key, out != NULL ? &found : NULL);
-    if (status == KDST_STATUS_OK) *out = found;
+    if (found != NULL) *out = found;
     return status;
 }
 
@@ -77,8 +77,8 @@ kdst_status kdst_state_get_at(kdst_state *state, int64_t index, const char **out
     if (out_tensor != NULL) *out_tensor = NULL;
     if (state == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_status status = get_at(state, "state_get_at", &state->tensors, index, &entry);
-    if (status == KDST_STATUS_OK && out_name != NULL) *out_name = entry->name;
-    if (status == KDST_STATUS_OK && out_tensor != NULL) *out_tensor = entry->value;
+    if (entry != NULL && out_name != NULL) *out_name = entry->name;
+    if (entry != NULL && out_tensor != NULL) *out_tensor = entry->value;
     return status;
 }
 
@@ -89,7 +89,7 @@ kdst_status kdst_state_get_text_at(kdst_state *state, int64_t index, const char 
     if (out_text != NULL) *out_text = NULL;
     if (state == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_status status = get_at(state, "state_get_text_at", &state->texts, index, &entry);
-    if (status == KDST_STATUS_OK && out_key != NULL) *out_key = entry->name;
-    if (status == KDST_STATUS_OK && out_text != NULL) *out_text = entry->value;
+    if (entry != NULL && out_key != NULL) *out_key = entry->name;
+    if (entry != NULL && out_text != NULL) *out_text = entry->value;
     return status;
 }
