@@ -134,13 +134,15 @@ static kdst_status run_grid(kdst__compute *cp, const kdst__product_run_t *r)
     return status;
 }
 
+/* An empty sum: zeros, whatever C holds. */
 static void clear(kdst__compute *cp, const kdst__product *p)
 {
+    const double zero = 0; /* in either type */
     for (int64_t i = 0; i < p->m; i++)
         for (int64_t column = 0; column < p->n; column += p->j) {
             int64_t row = column / p->j, at = i * p->rs + row / p->i * p->gs + row % p->i * p->is;
-            KDST__CALL(cp, p->dtype, copy, p->j, 0.0, kdst__at(p->dtype, p->c, at), 0, 0, kdst__at(p->dtype, p->c, at),
-                p->js);
+            KDST__CALL(
+                cp, p->dtype, copy, p->j, 1.0, (const void *)&zero, 0, 0, kdst__at(p->dtype, p->c, at), p->js);
         }
 }
 

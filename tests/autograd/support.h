@@ -3,6 +3,8 @@
 #ifndef KDST_TESTS_AUTOGRAD_SUPPORT_H
 #define KDST_TESTS_AUTOGRAD_SUPPORT_H
 
+#include "support/tolerance.h"
+
 #include <kdst/kdst.h>
 
 #include <check.h>
@@ -18,10 +20,6 @@
   {                                                                                                                    \
     __VA_ARGS__                                                                                                        \
   }
-
-/* Largest |difference| allowed, relative to max(1, largest |expected|): rounding of sums of some hundred terms. */
-#define TOLERANCE32 2e-5
-#define TOLERANCE64 1e-12
 
 extern kdst_context *ctx;
 

@@ -100,7 +100,8 @@ void KDST__KERNEL(batch_norm_statistics)(
             statistics_rows(n, c, channel, end - channel < TILE ? end - channel : TILE, x, mean, var);
 }
 
-/* y = (x - mean) factor + shift: subtracting first keeps the digits. */
+/* y = (x - m) factor + shift: subtracting first keeps the digits. m is the mean as `real` has it; what rounding it lost is made
+ * up for in the shift, or the result would be off by half a unit of x. */
 void KDST__KERNEL(batch_norm_normalise)(
     int64_t n, int64_t c, int64_t s, int64_t begin, int64_t end, const real *x, const double *mean,
     const double *inverse, const real *gamma, const real *beta, real *y)
@@ -108,7 +109,7 @@ void KDST__KERNEL(batch_norm_normalise)(
     for (int64_t i = 0; i < n; i++)
         for (int64_t channel = begin; channel < end; channel++) {
             real m = (real)mean[channel], factor = (real)(inverse[channel] * (gamma ? (double)gamma[channel] : 1.0));
-            real shift = beta ? beta[channel] : 0;
+            real shift = (real)(((double)m - mean[channel]) * (double)factor + (beta ? (double)beta[channel] : 0));
             const real *from = x + (i * c + channel) * s;
             real *to = y + (i * c + channel) * s;
             for (int64_t j = 0; j < s; j++)
@@ -117,8 +118,10 @@ void KDST__KERNEL(batch_norm_normalise)(
 }
 
 /* sum dy and sum dy (x - mean) of one run, added to both. */
-static void add_products(int64_t n, const real *x, const real *dy, real mean, double *sum, double *product)
+static void add_products(int64_t n, const real *x, const real *dy, double exact_mean, double *sum, double *product)
 {
+    real mean = (real)exact_mean;
+    double before = *sum;
     for (int64_t at = 0; at < n; at += BLOCK) {
         int64_t end = at + BLOCK < n ? at + BLOCK : n, i = at;
         vec s0 = {0}, s1 = {0}, p0 = {0}, p1 = {0};
@@ -136,6 +139,7 @@ static void add_products(int64_t n, const real *x, const real *dy, real mean, do
             *product += (double)(dy[i] * (x[i] - mean));
         }
     }
+    *product += ((double)mean - exact_mean) * (*sum - before); /* what rounding the mean lost */
 }
 
 void KDST__KERNEL(batch_norm_backward)(
@@ -148,7 +152,7 @@ void KDST__KERNEL(batch_norm_backward)(
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < count; j++) {
                 int64_t at = (i * c + first + j) * s;
-                add_products(s, x + at, dy + at, (real)mean[first + j], &sum[j], &product[j]);
+                add_products(s, x + at, dy + at, mean[first + j], &sum[j], &product[j]);
             }
         for (int64_t j = 0; j < count; j++) {
             if (dgamma) dgamma[first + j] += (real)(product[j] * inverse[first + j]);
@@ -161,8 +165,9 @@ void KDST__KERNEL(batch_norm_backward)(
                 int64_t channel = first + j, at = (i * c + channel) * s;
                 double r = inverse[channel], factor = r * (gamma ? (double)gamma[channel] : 1.0);
                 real f = (real)factor, m = (real)mean[channel];
-                real slope = training ? (real)(factor * r * r * product[j] / size) : 0;
-                real level = training ? (real)(factor * sum[j] / size) : 0;
+                double steep = training ? factor * r * r * product[j] / size : 0;
+                real slope = (real)steep;
+                real level = training ? (real)(factor * sum[j] / size + steep * ((double)m - mean[channel])) : 0;
                 for (int64_t k = 0; k < s; k++)
                     dx[at + k] += f * dy[at + k] - slope * (x[at + k] - m) - level;
             }
