@@ -17,14 +17,10 @@ typedef struct adam {
     config config;
 } adam;
 
-/* beta: 1 itself would divide by zero. */
-#define BETA(member, value, help) \
-    {#member, KDST_OPTION_FLOAT, value, 0, 1, 2, "", "", 1, offsetof(config, member), 0, help}
-
 static const kdst__option options[] = {
     KDST__FLOAT(config, learning_rate, 0.001, 0, DBL_MAX, "step size"),
-    BETA(beta1, 0.9, "decay of the first moment"),
-    BETA(beta2, 0.999, "decay of the second moment"),
+    KDST__FLOAT_BELOW(config, beta1, 0.9, 0, 1, "decay of the first moment"), /* 1 itself would divide by zero */
+    KDST__FLOAT_BELOW(config, beta2, 0.999, 0, 1, "decay of the second moment"),
     KDST__FLOAT(config, eps, 1e-8, 0, DBL_MAX, "added to the root of the second moment"),
     KDST__FLOAT(config, weight_decay, 0, 0, DBL_MAX, "factor of the weights in the gradient"),
 };

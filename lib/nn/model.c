@@ -16,8 +16,7 @@ static const kdst__option options[] = {
     KDST__INT(config, classes, 10, 1, 1000000, "number of outputs"),
     KDST__INT(config, channels, 0, 0, 4096, "input channels; 0: the network's own"),
     KDST__INT(config, image_size, 0, 0, 4096, "height and width of the input; 0: the network's own"),
-    {"width", KDST_OPTION_FLOAT, 1, 0, 64, 1, "", "", 1, offsetof(config, width), 0,
-     "factor of the hidden widths, which are rounded up"},
+    KDST__FLOAT_ABOVE(config, width, 1, 0, 64, "factor of the hidden widths, which are rounded up"),
     KDST__CHOICE(config, dtype, "float32", "float32|float64", "type of the parameters"),
     KDST__CHOICE(config, names, "official", "official|pytorch", "parameter names of the origin, or of torchvision"),
 };
