@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plain references of the kernels, in double, written from the formulas and not from the kernels.
+ *
+ * One source a stem. Shapes and names are those of lib/compute/compute.h. Where a result is a sum, `size` gets the sum of the
+ * absolute values of its terms, which is what its error is measured by; it may be NULL.
+ */
+#ifndef KDST_TESTS_REFERENCE_H
+#define KDST_TESTS_REFERENCE_H
+
+#include "compute/compute.h"
+
+/* gemm.c: c += a b; size[i] for the element c[i]. */
+void reference_gemm(
+    int64_t m, int64_t n, int64_t k, const double *a, int64_t rs_a, int64_t cs_a, const double *b, int64_t rs_b,
+    int64_t cs_b, double *c, int64_t rs_c, int64_t cs_c, double *size);
+
+/* conv2d.c: each adds; dilation is heeded. */
+void reference_conv2d_forward(
+    const kdst__conv2d_shape *s, const double *x, const double *w, const double *bias, double *y, double *size);
+void reference_conv2d_backward_data(
+    const kdst__conv2d_shape *s, const double *w, const double *dy, double *dx, double *size);
+void reference_conv2d_backward_weights(
+    const kdst__conv2d_shape *s, const double *x, const double *dy, double *dw, double *dw_size, double *db,
+    double *db_size);
+
+/* pool.c */
+void reference_max_pool2d(const kdst__pool2d_shape *s, const double *x, double *y, int32_t *argmax);
+void reference_max_pool2d_backward(const kdst__pool2d_shape *s, const double *dy, const double *x, double *dx);
+void reference_avg_pool2d(const kdst__pool2d_shape *s, const double *x, double *y, double *size);
+void reference_avg_pool2d_backward(const kdst__pool2d_shape *s, const double *dy, double *dx, double *size);
+
+/* batch_norm.c */
+void reference_batch_norm_statistics(int64_t n, int64_t c, int64_t s, const double *x, double *mean, double *var);
+void reference_batch_norm_normalise(
+    int64_t n, int64_t c, int64_t s, const double *x, const double *mean, const double *inverse, const double *gamma,
+    const double *beta, double *y);
+void reference_batch_norm_backward(
+    int64_t n, int64_t c, int64_t s, int32_t training, const double *x, const double *dy, const double *mean,
+    const double *inverse, const double *gamma, double *dx, double *dgamma, double *dbeta);
+
+/* softmax.c: along the middle axis of [outer, n, inner]. */
+void reference_softmax(int64_t outer, int64_t n, int64_t inner, const double *x, double *y);
+void reference_log_softmax(int64_t outer, int64_t n, int64_t inner, const double *x, double *y);
+void reference_softmax_backward(
+    int64_t outer, int64_t n, int64_t inner, const double *y, const double *dy, double *dx, double *size);
+void reference_log_softmax_backward(
+    int64_t outer, int64_t n, int64_t inner, const double *y, const double *dy, double *dx, double *size);
+
+/* reduce.c */
+double reference_sum(int64_t n, const double *x, double *size);
+double reference_dot(int64_t n, const double *x, const double *y, double *size);
+
+/* strided.c: y[…] = or += over an index of `rank` axes. */
+void reference_binary_strided(
+    int32_t op, int32_t rank, const int64_t *shape, const double *a, const int64_t *a_stride, const double *b,
+    const int64_t *b_stride, int32_t accumulate, double *y, const int64_t *y_stride);
+void reference_copy_strided(
+    int32_t rank, const int64_t *shape, double alpha, const double *x, const int64_t *x_stride, int32_t accumulate,
+    double *y, const int64_t *y_stride);
+void reference_sum_strided(
+    int32_t rank, const int64_t *shape, double alpha, const double *x, const int64_t *x_stride, int32_t accumulate,
+    double *y, const int64_t *y_stride, double *size);
+
+/* elementwise.c */
+double reference_binary(int32_t op, double a, double b);
+double reference_relu(double x);
+
+/* optimizer.c: one element. */
+void reference_sgd(
+    double rate, double momentum, double dampening, double weight_decay, int32_t nesterov, int32_t first, double g,
+    double *v, double *w);
+void reference_adam(
+    double rate, double beta1, double beta2, double eps, double weight_decay, int64_t step, double g, double *m,
+    double *v, double *w);
+
+#endif
