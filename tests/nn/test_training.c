@@ -318,7 +318,7 @@ START_TEST(training_learns)
         expect_ok(kdst_tensor_get_value(value, &loss[when]));
         kdst_tensor_release(value);
         kdst_tensor_release(logits);
-        for (int s = 0; when == 0 && s < 60; s++)
+        for (int s = 0; when == 0 && s < 200; s++)
             expect_ok(one_step(model, optimizer, x, labels));
     }
     ck_assert_double_gt(loss[0], 2);
