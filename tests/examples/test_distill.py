@@ -236,7 +236,10 @@ class Distill(unittest.TestCase):
     # ---- a terminal ----
 
     def test_progress_on_a_terminal(self):
-        ours, theirs = pty.openpty()
+        try:
+            ours, theirs = pty.openpty()
+        except OSError as error:  # a chroot without /dev/pts
+            self.skipTest(str(error))
         process = subprocess.Popen([PROGRAM, *TINY, '--out', self.out(), '--variants', 'lsr', '--seeds', '1', '--epochs', '40'],
                                    stdout=subprocess.DEVNULL, stderr=theirs)
         os.close(theirs)
