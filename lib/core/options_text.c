@@ -34,11 +34,17 @@ int kdst__option_allows(const kdst__option *o, double v)
     return (open_below(o) ? v > o->min : v >= o->min) && (open_above(o) ? v < o->max : v <= o->max);
 }
 
+static void text_bound(const kdst__option *o, double bound, char out[KDST__NUMBER_TEXT])
+{
+    int whole = (o->type == KDST_OPTION_INT || o->type == KDST_OPTION_INTS) && fabs(bound) <= 9007199254740992.0;
+    kdst__text_number(whole, whole ? (int64_t)bound : 0, bound, out);
+}
+
 void kdst__text_bounds(const kdst__option *o, char out[KDST__BOUNDS_TEXT])
 {
     char low[KDST__NUMBER_TEXT], high[KDST__NUMBER_TEXT];
-    kdst__text_number(0, 0, o->min, low);
-    kdst__text_number(0, 0, o->max, high);
+    text_bound(o, o->min, low);
+    text_bound(o, o->max, high);
     snprintf(out, KDST__BOUNDS_TEXT, "%c%s, %s%c", open_below(o) ? '(' : '[', low, high, open_above(o) ? ')' : ']');
 }
 
