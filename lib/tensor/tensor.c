@@ -236,8 +236,8 @@ int64_t kdst__tensor_count(const kdst_tensor *t)
 bool kdst__tensor_contiguous(const kdst_tensor *t)
 {
     int64_t step = 1;
+    if (!kdst__tensor_count(t)) return true;
     for (int32_t i = t->rank - 1; i >= 0; i--) {
-        if (t->shape[i] == 0) return true;
         if (t->shape[i] != 1 && t->stride[i] != step) return false;
         step *= t->shape[i];
     }

@@ -142,6 +142,29 @@ START_TEST(single_values)
 }
 END_TEST
 
+/* Without elements strides do not matter, and mapping takes nothing that could be left. */
+START_TEST(empty_views)
+{
+    kdst_tensor *t = filled(F32, SHAPE(4, 3), 1), *across = NULL, *none = NULL;
+    int64_t before = 0, after = 0;
+    void *mapped = NULL;
+    expect_ok(kdst_transpose(t, 0, 1, &across));
+    expect_ok(kdst_slice(across, 0, 1, 1, 1, &none));
+    expect_shape(none, SHAPE(0, 4));
+    expect_ok(kdst_context_get_memory(ctx, &before, NULL));
+    for (int32_t mode = KDST_MAP_READ; mode <= KDST_MAP_READ_WRITE; mode++) {
+        expect_ok(kdst_tensor_map(none, mode, &mapped));
+        ck_assert_ptr_nonnull(mapped);
+        expect_ok(kdst_tensor_unmap(none));
+    }
+    expect_ok(kdst_context_get_memory(ctx, &after, NULL));
+    ck_assert_int_eq(before, after);
+    kdst_tensor_release(none);
+    kdst_tensor_release(across);
+    kdst_tensor_release(t);
+}
+END_TEST
+
 /* A mapping that has begun can always be ended: only map allocates. */
 static kdst_status map_view(kdst_context *in, void *arg)
 {
@@ -183,6 +206,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, bad_mappings);
     tcase_add_test(tests, data_in_and_out);
     tcase_add_loop_test(tests, single_values, 0, 5);
+    tcase_add_test(tests, empty_views);
     tcase_add_test(tests, each_allocation_of_a_mapping);
 }
 
