@@ -94,7 +94,7 @@ kdst_status kdst_tensor_set_uniform(kdst_tensor *tensor, double low, double high
 {
     if (!tensor) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(tensor->base.ctx);
-    if (!isfinite(low) || !isfinite(high) || low > high)
+    if (!isfinite(low) || !isfinite(high) || low > high || !isfinite(high - low))
         return kdst__fail(
             tensor->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_uniform: low is %g, high %g", low, high);
     source s = {.a = low, .b = high, .draw = draw_uniform};

@@ -184,6 +184,7 @@ START_TEST(bad_distributions)
     expect_failure(kdst_tensor_set_uniform(t, 1, 0), KDST_STATUS_INVALID_ARGUMENT, "low is 1, high 0");
     expect_failure(kdst_tensor_set_uniform(t, NAN, 0), KDST_STATUS_INVALID_ARGUMENT, "low is nan");
     expect_failure(kdst_tensor_set_uniform(t, 0, INFINITY), KDST_STATUS_INVALID_ARGUMENT, "high inf");
+    expect_failure(kdst_tensor_set_uniform(t, -1e308, 1e308), KDST_STATUS_INVALID_ARGUMENT, "low is -1e+308");
     expect_failure(kdst_tensor_set_uniform(whole, 0, 1), KDST_STATUS_DTYPE, "the tensor is int32");
     expect_failure(kdst_tensor_set_normal(t, 0, -1), KDST_STATUS_INVALID_ARGUMENT, "deviation -1");
     expect_failure(kdst_tensor_set_normal(t, INFINITY, 1), KDST_STATUS_INVALID_ARGUMENT, "mean is inf");
