@@ -226,7 +226,7 @@ kdst_status kdst_optimizer_run(kdst_optimizer *optimizer)
         for (int32_t s = 0; s + 1 < optimizer->slot_count; s++)
             kdst__tensor_touch(entry->slots[s]);
     }
-    optimizer->steps++;
+    optimizer->steps += optimizer->steps < INT64_MAX;
     return KDST_STATUS_OK;
 }
 

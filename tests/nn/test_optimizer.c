@@ -160,6 +160,20 @@ START_TEST(state_travels)
 }
 END_TEST
 
+/* A file may hold any number of steps; the last one stays. */
+START_TEST(steps_saturate)
+{
+    kdst_optimizer *o = optimizer(0);
+    expect_failure(kdst_optimizer_set_steps(o, -1), KDST_STATUS_INVALID_ARGUMENT, "steps is -1");
+    expect_ok(kdst_optimizer_set_steps(o, INT64_MAX - 1));
+    for (int i = 0; i < 2; i++) {
+        expect_ok(kdst_optimizer_run(o));
+        ck_assert_int_eq(kdst_optimizer_get_steps(o), INT64_MAX);
+    }
+    kdst_optimizer_release(o);
+}
+END_TEST
+
 START_TEST(state_names)
 {
     const char *name = NULL;
@@ -321,6 +335,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, as_pytorch, 0, 2 * CASES);
     tcase_add_test(tests, adam_by_formula);
     tcase_add_loop_test(tests, state_travels, 0, CASES);
+    tcase_add_test(tests, steps_saturate);
     tcase_add_test(tests, state_names);
     tcase_add_test(tests, only_gradients_update);
     tcase_add_loop_test(tests, gradient_that_is_not_finite_stops_everything, 0, CASES);
