@@ -7,17 +7,16 @@
  */
 #include "train/trainer.h"
 
+#include "io/state.h"
 #include "tensor/tensor.h"
-
-#include <kdst/state.h>
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FORMAT_NUMBER "1"
+#define OPTIMIZER "optimizer."
 
 /* Fields of the position, and of the set-up that must be the same. */
 typedef struct field {
@@ -88,17 +87,30 @@ static kdst_status put_fields(kdst_trainer *t, kdst_state *state)
     return status;
 }
 
+/* Tensor `index` of the optimiser, and its name in a checkpoint. A name that was cut could be another tensor's. */
+static kdst_status get_optimizer_entry(
+    kdst_trainer *t, const char *function, int64_t index, char name[KDST__STATE_NAME + 1], kdst_tensor **out)
+{
+    const char *own;
+    kdst_status status = kdst_optimizer_get_state(t->optimizer, index, &own, out);
+    if (status) return status;
+    size_t bytes = strlen(OPTIMIZER) + strlen(own);
+    if (bytes > KDST__STATE_NAME)
+        return kdst__fail(t->base.ctx, KDST_STATUS_INVALID_ARGUMENT,
+                          "%s: the name of the optimizer's \"%.100s...\" has %zu bytes, allowed are %d", function, own, bytes,
+                          KDST__STATE_NAME);
+    snprintf(name, KDST__STATE_NAME + 1, OPTIMIZER "%s", own);
+    return KDST_STATUS_OK;
+}
+
 static kdst_status put_optimizer(kdst_trainer *t, kdst_state *state)
 {
-    char name[512];
+    char name[KDST__STATE_NAME + 1];
     kdst_status status = KDST_STATUS_OK;
     for (int64_t i = 0; i < kdst_optimizer_get_state_count(t->optimizer) && !status; i++) {
-        const char *own;
         kdst_tensor *tensor;
-        status = kdst_optimizer_get_state(t->optimizer, i, &own, &tensor);
-        if (status) return status;
-        snprintf(name, sizeof name, "optimizer.%s", own);
-        status = kdst_state_set(state, name, tensor);
+        status = get_optimizer_entry(t, "trainer_save", i, name, &tensor);
+        if (!status) status = kdst_state_set(state, name, tensor);
     }
     return status;
 }
@@ -125,6 +137,37 @@ kdst_status kdst_trainer_save(kdst_trainer *t, const char *path)
 
 /* ---- loading ---- */
 
+/* As it was written: no space, no plus, nothing that does not fit. */
+static bool read_whole(const char *text, int64_t *out)
+{
+    bool negative = *text == '-';
+    int64_t value = 0;
+    text += negative;
+    if (!*text) return false;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        int digit = *text - '0';
+        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, negative ? -digit : digit, &value))
+            return false;
+    }
+    *out = value;
+    return !*text;
+}
+
+/* The 16 digits of a double's bits. */
+static bool read_bits(const char *text, double *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t bits = 0;
+    if (strlen(text) != 16) return false;
+    for (; *text; text++) {
+        const char *digit = strchr(digits, *text);
+        if (!digit) return false;
+        bits = bits << 4 | (uint64_t)(digit - digits);
+    }
+    memcpy(out, &bits, sizeof bits);
+    return true;
+}
+
 static kdst_status get_fields(kdst_context *ctx, kdst_state *state, field fields[FIELDS])
 {
     const char *text = NULL;
@@ -133,17 +176,20 @@ static kdst_status get_fields(kdst_context *ctx, kdst_state *state, field fields
         return kdst__fail(ctx, KDST_STATUS_FORMAT, "trainer_load: the file is %s%s", status ? "no checkpoint" : "a checkpoint of format ",
                           status ? "" : text);
     for (int i = 0; i < FIELDS; i++) {
-        char *end;
         if (kdst_state_get_text(state, fields[i].key, &text))
             return kdst__fail(ctx, KDST_STATUS_FORMAT, "trainer_load: the checkpoint has no %s", fields[i].key);
-        unsigned long long bits = 0;
-        if (fields[i].whole) *fields[i].whole = strtoll(text, &end, 10);
-        else bits = strtoull(text, &end, 16);
-        if (end == text || *end)
+        if (fields[i].whole ? !read_whole(text, fields[i].whole) : !read_bits(text, fields[i].real))
             return kdst__fail(ctx, KDST_STATUS_FORMAT, "trainer_load: %s is \"%.40s\"", fields[i].key, text);
-        if (fields[i].real) memcpy(fields[i].real, &bits, sizeof bits);
     }
     return KDST_STATUS_OK;
+}
+
+/* Each step took one batch. */
+static bool step_fits(const kdst__run_position *at, int64_t batches)
+{
+    int64_t steps;
+    return !__builtin_mul_overflow(at->epoch, batches, &steps) && !__builtin_add_overflow(steps, at->batch, &steps)
+        && steps == at->step;
 }
 
 static kdst_status check_setup(kdst_trainer *t, const kdst__run_position *at, const setup *own, const setup *file)
@@ -159,7 +205,7 @@ static kdst_status check_setup(kdst_trainer *t, const kdst__run_position *at, co
     if (at->epoch < 0 || at->epoch > t->epochs)
         return kdst__fail(ctx, KDST_STATUS_STATE, "trainer_load: the checkpoint has done %lld epochs, the trainer makes %lld",
                           (long long)at->epoch, (long long)t->epochs);
-    if (at->batch < 0 || at->batch > own->batches || at->step < 0 || at->samples < 0 || at->samples > own->samples || at->hits < 0
+    if (at->batch < 0 || at->batch > own->batches || !step_fits(at, own->batches) || at->samples < 0 || at->samples > own->samples || at->hits < 0
         || at->hits > at->samples || file->optimizer_steps < 0 || at->best_epoch < 0 || at->best_epoch > at->epoch)
         return kdst__fail(ctx, KDST_STATUS_FORMAT,
                           "trainer_load: the position (epoch %lld, batch %lld, step %lld, %lld samples) is impossible",
@@ -167,18 +213,25 @@ static kdst_status check_setup(kdst_trainer *t, const kdst__run_position *at, co
     return KDST_STATUS_OK;
 }
 
+/* The whole numbers of an optimiser count updates. */
+static kdst_status check_counter(kdst_context *ctx, const char *name, const kdst_tensor *saved)
+{
+    const int32_t *count = kdst__tensor_data(saved);
+    if (saved->dtype != KDST_DTYPE_INT32 || kdst__tensor_count(saved) != 1 || *count >= 0) return KDST_STATUS_OK;
+    return kdst__fail(ctx, KDST_STATUS_FORMAT, "trainer_load: %s is %d, allowed is 0 or more", name, (int)*count);
+}
+
 /* Finds "optimizer.<name>" and checks it against the optimiser's own tensor. */
 static kdst_status find_optimizer_entry(
     kdst_trainer *t, kdst_state *state, int64_t index, kdst_tensor **out_own, kdst_tensor **out_saved)
 {
-    char name[512], a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
-    const char *own;
-    kdst_status status = kdst_optimizer_get_state(t->optimizer, index, &own, out_own);
+    char name[KDST__STATE_NAME + 1], a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
+    kdst_status status = get_optimizer_entry(t, "trainer_load", index, name, out_own);
     if (status) return status;
-    snprintf(name, sizeof name, "optimizer.%s", own);
     if (kdst_state_get(state, name, out_saved))
         return kdst__fail(t->base.ctx, KDST_STATUS_STATE, "trainer_load: the checkpoint has no %s", name);
-    if ((*out_saved)->dtype == (*out_own)->dtype && kdst__tensor_same_shape(*out_saved, *out_own)) return KDST_STATUS_OK;
+    if ((*out_saved)->dtype == (*out_own)->dtype && kdst__tensor_same_shape(*out_saved, *out_own))
+        return check_counter(t->base.ctx, name, *out_saved);
     return kdst__fail(t->base.ctx, KDST_STATUS_STATE, "trainer_load: %s is %s %s, the optimizer has %s %s", name,
                       kdst_dtype_get_name((*out_saved)->dtype),
                       kdst__shape_text((*out_saved)->rank, (*out_saved)->shape, a), kdst_dtype_get_name((*out_own)->dtype),

@@ -233,6 +233,166 @@ START_TEST(other_runs_are_refused)
 }
 END_TEST
 
+/* ---- files that are whole and sound, but made up ---- */
+
+/* Rewrites `path` with one text replaced, or one tensor of one int32. */
+static void forge(kdst_context *ctx, const char *path, const char *key, const char *text, int32_t count)
+{
+    kdst_state *state = NULL;
+    kdst_tensor *tensor = NULL;
+    ck_assert_int_eq(kdst_state_load(ctx, path, &state), 0);
+    if (text) {
+        ck_assert_int_eq(kdst_state_set_text(state, key, text), 0);
+    } else {
+        ck_assert_int_eq(kdst_state_get(state, key, &tensor), 0); /* it is there */
+        ck_assert_int_eq(kdst_tensor_create_from(ctx, KDST_DTYPE_INT32, 0, NULL, &count, &tensor), 0);
+        ck_assert_int_eq(kdst_state_set(state, key, tensor), 0);
+        kdst_tensor_release(tensor);
+    }
+    ck_assert_int_eq(kdst_state_save(state, path), 0);
+    kdst_state_release(state);
+}
+
+static const struct {
+    const char *key, *text, *message;
+} forged[] = {
+    {"kdst.step", "9223372036854775807", "impossible"},
+    {"kdst.step", "3", "impossible"}, /* it is 2 */
+    {"kdst.step", "-2", "impossible"},
+    {"kdst.batch", "1", "impossible"},
+    {"kdst.epoch", "1", "impossible"},
+    {"kdst.hits", "61", "impossible"},
+    {"kdst.samples", "61", "impossible"},
+    {"kdst.best_epoch", "1", "impossible"},
+    {"kdst.optimizer_steps", "-1", "impossible"},
+    {"kdst.step", "9223372036854775808", "kdst.step is"},
+    {"kdst.step", "-9223372036854775809", "kdst.step is"},
+    {"kdst.step", " 2", "kdst.step is"},
+    {"kdst.step", "+2", "kdst.step is"},
+    {"kdst.step", "2 ", "kdst.step is"},
+    {"kdst.step", "", "kdst.step is"},
+    {"kdst.step", "-", "kdst.step is"},
+    {"kdst.loss_sum", "3", "kdst.loss_sum is"},
+    {"kdst.loss_sum", "0x00000000000000", "kdst.loss_sum is"},
+    {"kdst.loss_sum", "7FF0000000000000", "kdst.loss_sum is"},
+    {"kdst.loss_sum", "7ff00000000000000", "kdst.loss_sum is"},
+    {"kdst.base_rate", "7ff8000000000000", "learning rate"},
+};
+enum { FORGED = sizeof forged / sizeof *forged };
+
+START_TEST(made_up_positions)
+{
+    kdst_context *ctx = make_context(1);
+    setup s;
+    kdst_event event;
+    ck_assert_int_eq(make_setup(ctx, EPOCHS, &s), 0);
+    for (int i = 0; i < 2; i++) ck_assert_int_eq(kdst_trainer_step(s.trainer, &event), 0);
+    ck_assert_int_eq(kdst_trainer_save(s.trainer, path_of("run")), 0);
+    uint64_t before = fingerprint(&s);
+    forge(ctx, path_of("run"), forged[_i].key, forged[_i].text, 0);
+    refuses(&s, ctx, path_of("run"), before, forged[_i].key, 0);
+    ck_assert_int_ne(kdst_trainer_load(s.trainer, path_of("run")), 0);
+    ck_assert_msg(strstr(kdst_context_message(ctx), forged[_i].message), "%s", kdst_context_message(ctx));
+    free_setup(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
+/* The largest count of optimiser steps is a possible one, and stays. */
+START_TEST(most_steps)
+{
+    kdst_context *ctx = make_context(1);
+    setup s;
+    kdst_event event;
+    ck_assert_int_eq(make_setup(ctx, EPOCHS, &s), 0);
+    ck_assert_int_eq(kdst_trainer_save(s.trainer, path_of("run")), 0);
+    forge(ctx, path_of("run"), "kdst.optimizer_steps", "9223372036854775807", 0);
+    ck_assert_msg(kdst_trainer_load(s.trainer, path_of("run")) == 0, "%s", kdst_context_message(ctx));
+    ck_assert_int_eq(kdst_trainer_step(s.trainer, &event), 0);
+    ck_assert_int_eq(kdst_optimizer_get_steps(s.optimizer), INT64_MAX);
+    free_setup(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
+/* Adam on a parameter of the model under this name; its trainer. */
+static kdst_trainer *make_adam(kdst_context *ctx, const setup *s, const char *name, kdst_optimizer **adam)
+{
+    kdst_options *o = NULL;
+    kdst_tensor *weight = NULL;
+    kdst_trainer *trainer = NULL;
+    ck_assert_int_eq(kdst_options_create(&o), 0);
+    ck_assert_int_eq(kdst_options_set_int(o, "epochs", EPOCHS), 0);
+    ck_assert_int_eq(kdst_optimizer_adam_create(ctx, NULL, adam), 0);
+    ck_assert_int_eq(kdst_layer_find(s->model, "fc1.weight", &weight), 0);
+    ck_assert_int_eq(kdst_optimizer_add_tensor(*adam, name, weight), 0);
+    ck_assert_int_eq(kdst_trainer_create(s->model, s->loss, *adam, s->loader, o, &trainer), 0);
+    kdst_options_release(o);
+    return trainer;
+}
+
+/* A negative number of updates would divide by zero or worse. */
+START_TEST(made_up_updates)
+{
+    kdst_context *ctx = make_context(1);
+    setup s;
+    kdst_event event;
+    kdst_optimizer *adam = NULL;
+    ck_assert_int_eq(make_setup(ctx, EPOCHS, &s), 0);
+    kdst_trainer *trainer = make_adam(ctx, &s, "w", &adam);
+    ck_assert_int_eq(kdst_trainer_step(trainer, &event), 0);
+    ck_assert_int_eq(kdst_trainer_save(trainer, path_of("run")), 0);
+    uint64_t before = fingerprint(&s);
+    forge(ctx, path_of("run"), "optimizer.w.updates", NULL, -1);
+    ck_assert_int_eq(kdst_trainer_load(trainer, path_of("run")), KDST_STATUS_FORMAT);
+    ck_assert_ptr_nonnull(strstr(kdst_context_message(ctx), "optimizer.w.updates is -1"));
+    ck_assert(fingerprint(&s) == before);
+    forge(ctx, path_of("run"), "optimizer.w.updates", NULL, INT32_MAX);
+    ck_assert_int_eq(kdst_trainer_load(trainer, path_of("run")), 0);
+    ck_assert_int_eq(kdst_trainer_step(trainer, &event), 0);
+    kdst_trainer_release(trainer);
+    kdst_optimizer_release(adam);
+    free_setup(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
+/* "optimizer." + name + ".second_moment" must fit: names that are cut would be one and the same. */
+START_TEST(names_as_long_as_can_be)
+{
+    const size_t longest = 511 - strlen("optimizer.") - strlen(".second_moment");
+    char name[512];
+    kdst_context *ctx = make_context(1);
+    setup s;
+    kdst_event event;
+    ck_assert_int_eq(make_setup(ctx, EPOCHS, &s), 0);
+    for (size_t length = longest; length <= longest + 20; length += length == longest ? 1 : 19) {
+        kdst_optimizer *adam = NULL;
+        memset(name, 'n', sizeof name);
+        name[length] = '\0';
+        kdst_trainer *trainer = make_adam(ctx, &s, name, &adam);
+        ck_assert_int_eq(kdst_trainer_step(trainer, &event), 0);
+        kdst_status status = kdst_trainer_save(trainer, path_of(length == longest ? "long" : "longer"));
+        if (length == longest) {
+            ck_assert_msg(status == 0, "%s", kdst_context_message(ctx));
+            ck_assert_int_eq(kdst_trainer_load(trainer, path_of("long")), 0);
+        } else {
+            ck_assert_int_eq(status, KDST_STATUS_INVALID_ARGUMENT);
+            ck_assert_ptr_nonnull(strstr(kdst_context_message(ctx), "allowed are 511"));
+            ck_assert_int_ne(access(path_of("longer"), F_OK), 0);
+            /* one byte more leaves the first moment's name short enough, but the file has another */
+            ck_assert_int_eq(
+                kdst_trainer_load(trainer, path_of("long")),
+                length == longest + 1 ? KDST_STATUS_STATE : KDST_STATUS_INVALID_ARGUMENT);
+        }
+        kdst_trainer_release(trainer);
+        kdst_optimizer_release(adam);
+    }
+    free_setup(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
 START_TEST(save_keeps_the_old_file)
 {
     kdst_context *ctx = make_context(1);
@@ -288,6 +448,10 @@ int main(void)
     tcase_add_test(resuming, survives_being_killed);
     tcase_add_test(failing, broken_files_change_nothing);
     tcase_add_test(failing, other_runs_are_refused);
+    tcase_add_loop_test(failing, made_up_positions, 0, FORGED);
+    tcase_add_test(failing, most_steps);
+    tcase_add_test(failing, made_up_updates);
+    tcase_add_test(failing, names_as_long_as_can_be);
     tcase_add_test(failing, save_keeps_the_old_file);
     tcase_add_test(failing, each_allocation_of_a_checkpoint);
     suite_add_tcase(suite, resuming);
