@@ -2,7 +2,8 @@
 /* The log of a context: a function of the caller's, and a ring of the last messages for who pulls. */
 #include "core/context_private.h"
 
-#include <stdio.h>
+#include "core/format.h"
+
 #include <string.h>
 
 static void keep(kdst__log_state *log, kdst_severity severity, const char *text)
@@ -31,7 +32,7 @@ void kdst__log(kdst_context *ctx, kdst_severity severity, const char *format, ..
     char text[KDST__MESSAGE_BYTES], message[KDST__MESSAGE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = '\0';
+    kdst__format_list(text, sizeof text, format, arguments);
     va_end(arguments);
     keep(&ctx->log, severity, text);
     if (!ctx->log.log || ctx->log.calling) return;

@@ -2,7 +2,8 @@
 /* The message of a context: why the last call failed. It lives in the context, so reporting never allocates. */
 #include "core/context_private.h"
 
-#include <stdio.h>
+#include "core/format.h"
+
 #include <string.h>
 
 void kdst__copy_text(char *to, size_t bytes, const char *from)
@@ -23,7 +24,7 @@ kdst_status kdst__fail(kdst_context *ctx, kdst_status status, const char *format
     char text[KDST__MESSAGE_BYTES + 4]; /* an argument may be the old message; room to see where a character is cut */
     va_list arguments;
     va_start(arguments, format);
-    if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = '\0';
+    kdst__format_list(text, sizeof text, format, arguments);
     va_end(arguments);
     kdst__copy_text(ctx->message, sizeof ctx->message, text);
     return status;

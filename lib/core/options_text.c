@@ -2,8 +2,9 @@
 /* Texts about options (see options_text.h). The distance is that of Damerau and Levenshtein, neighbours only. */
 #include "core/options_text.h"
 
+#include "core/format.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void kdst__text_number(int whole, int64_t integer, double number, char out[KDST__NUMBER_TEXT])
@@ -13,8 +14,8 @@ void kdst__text_number(int whole, int64_t integer, double number, char out[KDST_
         return;
     }
     for (int digits = 6; digits <= 17; digits++) {
-        snprintf(out, KDST__NUMBER_TEXT, "%.*g", digits, number);
-        if (strtod(out, NULL) == number) return; /* written and read in the same locale */
+        kdst__format(out, KDST__NUMBER_TEXT, "%.*g", digits, number);
+        if (kdst__format_read(out) == number) return;
     }
 }
 

@@ -5,13 +5,13 @@
  */
 #include "io/file.h"
 
+#include "core/format.h"
 #include "io/gzip.h"
 #include "io/reason.h"
 #include "io/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,7 +32,7 @@ kdst_status kdst__source_fail(kdst__source *source, kdst_status status, const ch
     char text[KDST__MESSAGE_BYTES], path[KDST__SHOWN_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = '\0';
+    kdst__format_list(text, sizeof text, format, arguments);
     va_end(arguments);
     return kdst__fail(source->ctx, status, "%s: %s: %s", source->function, kdst__text_shown(source->path, path), text);
 }
