@@ -50,8 +50,9 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_clear_grad(kdst_tensor *tensor);
  *  @param y        result of recorded operations, or a leaf that requires a gradient
  *  @param dy       nullable when y has one element (then 1); same shape and type as y
  *  @param options  nullable; schema "backward": retain 0 | 1 = 0 (keep the record for another pass)
- *  @status INVALID_ARGUMENT (NULL, dy missing), SHAPE, DTYPE, STATE (nothing recorded, or the record is used up),
- *          OUT_OF_MEMORY, CALLBACK (an operation of yours failed)
+ *  @status INVALID_ARGUMENT (NULL, dy missing, another context), SHAPE, DTYPE, STATE (nothing recorded, the record is used
+ *          up, what it reads was written to, or a backward callback calls this), OUT_OF_MEMORY, CALLBACK (an operation of
+ *          yours failed)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *options);
 
@@ -63,6 +64,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *d
 KDST_API KDST_NODISCARD kdst_status kdst_no_grad_begin(kdst_context *ctx);
 
 /** Ends a scope without recording.
+ *
+ *  A callback can only end what it has begun, and what it leaves open ends with it.
  *
  *  @param ctx  the context
  *  @status INVALID_ARGUMENT (NULL), STATE (no scope is open)
@@ -84,8 +87,8 @@ typedef struct kdst_operation kdst_operation;
 
 /** Shape rule and forward pass of an operation of your own: makes its result from its inputs.
  *
- *  inputs [count] are borrowed; *out is a new tensor that the library takes over (it must not be one of the inputs).
- *  Recording is off while this runs. */
+ *  inputs [count] are borrowed; *out is a new tensor that the library takes over. Refused are one of the inputs (which stays
+ *  the caller's), a recorded tensor and a leaf that requires a gradient. Recording is off while this runs. */
 typedef kdst_status (*kdst_forward_fn)(
     void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations of the caller's own, by callbacks, on the same tape as all others. */
-#include "autograd/op.h"
+#include "autograd/record.h"
 
 #include <string.h>
 
@@ -26,36 +26,44 @@ static void attrs_release(void *a)
     kdst__handle_release(((attrs *)a)->operation);
 }
 
+/* Why what forward returned cannot be the result; NULL when it can. */
+static const char *refusal(const kdst__call *call, const kdst_tensor *out)
+{
+    if (!out) return "no tensor";
+    if (out->base.ctx != call->ctx) return "a tensor of another context";
+    if (out->node) return "a recorded tensor";
+    return out->requires_grad ? "a leaf that requires a gradient" : NULL;
+}
+
 static kdst_status forward(kdst__call *call)
 {
     kdst_operation *operation = ((attrs *)call->attrs)->operation;
-    if (!kdst__no_grad_push(call->ctx)) return kdst__fail_memory(call->ctx, operation->name);
+    kdst__scopes before;
     kdst_tensor *out = NULL;
+    if (!kdst__scopes_enter(call->ctx, &before)) return kdst__fail_memory(call->ctx, operation->name);
     kdst_status status = operation->forward(operation->user_data, call->inputs, call->count, &out);
-    kdst__no_grad_pop(call->ctx);
-    if (status) {
-        kdst__handle_release(out);
-        return kdst__fail_callback(call->ctx, status, operation->name);
-    }
-    if (!out || out->base.ctx != call->ctx || out->node)
-        status = kdst__fail(
-            call->ctx, KDST_STATUS_CALLBACK, "%s: forward returned %s", operation->name,
-            !out            ? "no tensor"
-                : out->node ? "a recorded tensor"
-                            : "a tensor of another context");
-    for (int32_t i = 0; i < call->count && !status; i++)
-        if (out == call->inputs[i])
-            status =
-                kdst__fail(call->ctx, KDST_STATUS_CALLBACK, "%s: forward returned its input %d", operation->name, i);
-    if (!status) call->out = out;
-    return status;
+    kdst__scopes_leave(call->ctx, &before);
+    for (int32_t i = 0; i < call->count; i++)
+        if (out && out == call->inputs[i]) { /* borrowed: not ours to release */
+            if (status) return kdst__fail_callback(call->ctx, status, operation->name);
+            return kdst__fail(call->ctx, KDST_STATUS_CALLBACK, "%s: forward returned its input %d", operation->name, i);
+        }
+    const char *wrong = refusal(call, out);
+    if (status || wrong) kdst__handle_release(out);
+    if (status) return kdst__fail_callback(call->ctx, status, operation->name);
+    if (wrong) return kdst__fail(call->ctx, KDST_STATUS_CALLBACK, "%s: forward returned %s", operation->name, wrong);
+    call->out = out;
+    return KDST_STATUS_OK;
 }
 
 static kdst_status backward(kdst__call *call)
 {
     kdst_operation *operation = ((attrs *)call->attrs)->operation;
+    kdst__scopes before;
+    if (!kdst__scopes_enter(call->ctx, &before)) return kdst__fail_memory(call->ctx, operation->name);
     kdst_status status =
         operation->backward(operation->user_data, call->inputs, call->count, call->out, call->d_out, call->d_inputs);
+    kdst__scopes_leave(call->ctx, &before);
     return status ? kdst__fail_callback(call->ctx, status, operation->name) : KDST_STATUS_OK;
 }
 

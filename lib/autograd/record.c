@@ -62,19 +62,39 @@ bool kdst__eval_forced(kdst_context *ctx)
     return state && state->eval > 0;
 }
 
+bool kdst__scopes_enter(kdst_context *ctx, kdst__scopes *before)
+{
+    kdst__autograd *state = kdst__autograd_of(ctx);
+    if (!state) return false;
+    *before = (kdst__scopes){state->no_grad++, state->opened};
+    state->opened = 0;
+    return true;
+}
+
+void kdst__scopes_leave(kdst_context *ctx, const kdst__scopes *before)
+{
+    kdst__autograd *state = kdst__autograd_of(ctx);
+    state->no_grad = before->no_grad;
+    state->opened = before->opened;
+}
+
 kdst_status kdst_no_grad_begin(kdst_context *ctx)
 {
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
-    return kdst__no_grad_push(ctx) ? KDST_STATUS_OK : kdst__fail_memory(ctx, "no_grad_begin");
+    if (!kdst__no_grad_push(ctx)) return kdst__fail_memory(ctx, "no_grad_begin");
+    kdst__autograd_of(ctx)->opened++;
+    return KDST_STATUS_OK;
 }
 
 kdst_status kdst_no_grad_end(kdst_context *ctx)
 {
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
-    if (kdst__grad_enabled(ctx)) return kdst__fail(ctx, KDST_STATUS_STATE, "no_grad_end: no scope is open");
-    kdst__no_grad_pop(ctx);
+    kdst__autograd *state = kdst__slot_get(ctx, KDST__SLOT_AUTOGRAD);
+    if (!state || !state->opened) return kdst__fail(ctx, KDST_STATUS_STATE, "no_grad_end: no scope is open");
+    state->opened--;
+    state->no_grad--;
     return KDST_STATUS_OK;
 }
 

@@ -256,8 +256,13 @@ kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *o
     kdst_status status = kdst__options_parse(ctx, "backward", &kdst__schema_backward, options, &settings);
     if (!status) status = check_start(y, dy);
     if (status) return status;
-    if (!kdst__no_grad_push(ctx)) return kdst__fail_memory(ctx, "backward");
-    pass p = {.ctx = ctx, .memory = kdst__context_memory(ctx), .number = ++kdst__autograd_of(ctx)->passes};
+    kdst__autograd *state = kdst__autograd_of(ctx);
+    if (!state) return kdst__fail_memory(ctx, "backward");
+    if (state->passing) /* its records hold the gradients of that pass */
+        return kdst__fail(ctx, KDST_STATUS_STATE, "backward: a pass is running, and calls this from a callback");
+    state->passing = true;
+    state->no_grad++;
+    pass p = {.ctx = ctx, .memory = kdst__context_memory(ctx), .number = ++state->passes};
     status = begin(&p, y, dy);
     while (!status && p.heap.count) {
         kdst__node *node = heap_pop(&p.heap);
@@ -265,6 +270,7 @@ kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *o
     }
     if (!status) commit(&p);
     finish(&p, !status && !settings.retain);
-    kdst__no_grad_pop(ctx);
+    state->no_grad--;
+    state->passing = false;
     return status;
 }
