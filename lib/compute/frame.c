@@ -69,7 +69,10 @@ kdst_status kdst__frame_create(
     add_margin(&j.m, 1, w->w, w->j, w->step[1], w->taps, dw);
     f.windows.h += j.m.before[0] + j.m.after[0];
     f.windows.w += j.m.before[1] + j.m.after[1];
-    f.windows.total = j.planes * f.windows.h * f.windows.w;
+    if (__builtin_mul_overflow(j.planes, f.windows.h, &f.windows.total) ||
+        __builtin_mul_overflow(f.windows.total, f.windows.w, &f.windows.total) ||
+        f.windows.total > INT64_MAX / (int64_t)j.size)
+        return KDST_STATUS_OUT_OF_MEMORY; /* a padding without end */
     f.offset = kdst__alloc(cp->memory, (size_t)w->taps * sizeof *f.offset);
     if (!f.offset) return KDST_STATUS_OUT_OF_MEMORY;
     for (int64_t t = 0; t < w->taps; t++)

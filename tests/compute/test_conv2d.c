@@ -215,12 +215,28 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* A padding so wide that the bytes of the padded image are more than a size can say. */
+START_TEST(padding_without_end)
+{
+    begin(_i);
+    const shape wide = {1, 3000000, 1, 1, 1, 1, 1, {1000000, 1000000}, {1000000, 1000000}, ONE};
+    kdst__conv2d_shape s = whole(&wide);
+    array *x = filled_array(s.c, 1), *w = filled_array(s.c, 1), *y = filled_array(9, 7);
+    double *before = values_of(y);
+    ck_assert_int_eq(kdst__conv2d_forward(cp, dtype, &s, x->data, w->data, NULL, y->data), KDST_STATUS_OUT_OF_MEMORY);
+    ck_assert_int_eq(
+        kdst__conv2d_backward_weights(cp, dtype, &s, x->data, y->data, w->data, NULL), KDST_STATUS_OUT_OF_MEMORY);
+    expect_equal(y, before, "after a refusal");
+}
+END_TEST
+
 static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, shapes_of_all_kinds, 0, SHAPES * configurations());
     tcase_add_loop_test(tests, nothing_to_do, 0, configurations());
     tcase_add_loop_test(tests, same_bits_with_any_threads, 0, configurations());
     tcase_add_loop_test(tests, no_memory, 0, configurations());
+    tcase_add_loop_test(tests, padding_without_end, 0, configurations());
 }
 
 int main(void)
