@@ -275,8 +275,9 @@ static kdst_status train(kdst_context *in, void *arg)
 START_TEST(same_bits_with_any_threads)
 {
     static const int64_t threads[] = {1, 2, 3, 7};
-    training job = {.model = _i == 0 ? "lenet" : "resnet20", .kind = _i == 0 ? "sgd" : "adam", .image_size = 15, .batch = 13,
-                    .steps = 3, .width = 0.7};
+    static const char *const models[] = {"mlp", "lenet", "resnet20"};
+    training job = {.model = models[_i], .kind = _i == 2 ? "adam" : "sgd", .image_size = 15, .batch = 13, .steps = 3,
+                    .width = 0.7};
     double *first = NULL;
     for (int i = 0; i < 4; i++) {
         kdst_context *own = context_with_threads(threads[i]);
@@ -384,7 +385,7 @@ END_TEST
 static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, gradients, 0, 2);
-    tcase_add_loop_test(tests, same_bits_with_any_threads, 0, 2);
+    tcase_add_loop_test(tests, same_bits_with_any_threads, 0, 3);
     tcase_add_loop_test(tests, training_learns, 0, 2);
     tcase_add_test(tests, each_allocation_of_create);
     tcase_add_loop_test(tests, each_allocation_of_a_step, 0, 2);
