@@ -161,7 +161,7 @@ static void add_row(kdst_metrics *m, const kdst_tensor *logits, int64_t row, int
     m->count++;
     m->hits += best == label;
     m->top_hits += ahead < TOP;
-    m->nll += largest + log(sum) - own;
+    m->nll += log(sum) + (largest - own); /* in this order: large logits would swallow the logarithm */
     m->brier += squares;
     m->confusion[label * m->classes + best]++;
     m->bin_count[bin]++;

@@ -151,6 +151,25 @@ START_TEST(over_a_loader)
 }
 END_TEST
 
+/* A constant added to every logit, exactly, changes no figure, however large it is beside them. */
+START_TEST(shifted_logits)
+{
+    static const double shifts[] = {0, 0x1p30, -0x1p40, 0x1p50};
+    const int32_t labels[2] = {1, 3};
+    double values[8] = {3, 2, 2, 5, 1, 1, 1, 1}, sum = exp(3) + 2 * exp(2) + exp(5);
+    kdst_metrics *m = NULL;
+    for (int i = 0; i < 8; i++) values[i] += shifts[_i];
+    ck_assert_int_eq(kdst_metrics_create(ctx, 4, NULL, &m), 0);
+    kdst_tensor *z = logits_of(KDST_DTYPE_FLOAT64, 2, 4, values), *y = labels_of(2, labels);
+    ck_assert_int_eq(kdst_metrics_add(m, z, y), 0);
+    ck_assert_double_eq_tol(get(m, "nll"), (log(sum) - 2 + log(4)) / 2, 1e-14);
+    ck_assert_double_eq_tol(get(m, "ece"), (exp(5) / sum + 0.25) / 2, 1e-14);
+    kdst_tensor_release(z);
+    kdst_tensor_release(y);
+    kdst_metrics_release(m);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("metrics");
@@ -159,6 +178,7 @@ int main(void)
     tcase_add_checked_fixture(failing, set_up, tear_down);
     tcase_add_loop_test(values, by_hand, 0, 2);
     tcase_add_test(values, top5_and_large_logits);
+    tcase_add_loop_test(values, shifted_logits, 0, 4);
     tcase_add_test(values, over_a_loader);
     tcase_add_test(failing, bad_input);
     suite_add_tcase(suite, values);
