@@ -127,6 +127,11 @@ void kdst_context_release(kdst_context *ctx)
 void kdst__enter(kdst_context *ctx)
 {
     ctx->message[0] = '\0';
+    kdst__enter_cleaning(ctx);
+}
+
+void kdst__enter_cleaning(kdst_context *ctx)
+{
     atomic_store_explicit(&ctx->home, kdst__thread_self(), memory_order_relaxed);
     kdst__context_drain(ctx);
 }

@@ -58,6 +58,8 @@ void kdst__handle_release(void *handle); /* nullable */
 
 /* Beginning of a public function on this context: empties the message, destroys what waits, notes the thread. */
 void kdst__enter(kdst_context *ctx);
+/* The same for what is called to clean up after a failure: the message stays. */
+void kdst__enter_cleaning(kdst_context *ctx);
 
 /* Sets the message and returns `status`. "conv2d: input has 3 channels, layer expects 16". */
 kdst_status kdst__fail(kdst_context *ctx, kdst_status status, const char *format, ...)

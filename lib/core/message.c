@@ -37,10 +37,14 @@ kdst_status kdst__fail_memory(kdst_context *ctx, const char *function)
 
 kdst_status kdst__fail_callback(kdst_context *ctx, kdst_status status, const char *function)
 {
-    if (status < KDST_STATUS_OK || status > KDST_STATUS_INTERNAL) status = KDST_STATUS_CALLBACK;
-    if (status && kdst__message_empty(ctx))
-        kdst__fail(ctx, status, "%s: the callback returned %s", function, kdst_status_name(status));
-    return status;
+    bool known = status >= KDST_STATUS_OK && status <= KDST_STATUS_INTERNAL;
+    if (status && kdst__message_empty(ctx)) {
+        if (known)
+            kdst__fail(ctx, status, "%s: the callback returned %s", function, kdst_status_name(status));
+        else
+            kdst__fail(ctx, status, "%s: the callback returned %d, which is no status", function, (int)status);
+    }
+    return known ? status : KDST_STATUS_CALLBACK;
 }
 
 bool kdst__message_empty(const kdst_context *ctx)

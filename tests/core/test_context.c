@@ -185,7 +185,10 @@ START_TEST(test_callback_failure)
     ck_assert_int_eq(kdst__fail_callback(ctx, KDST_STATUS_STATE, "trainer_run"), KDST_STATUS_STATE);
     ck_assert_str_eq(kdst_context_message(ctx), "my reason");
     ck_assert_int_eq(kdst__fail_callback(ctx, 999, "trainer_run"), KDST_STATUS_CALLBACK);
+    ck_assert_str_eq(kdst_context_message(ctx), "my reason");
+    kdst__enter(ctx);
     ck_assert_int_eq(kdst__fail_callback(ctx, -1, "trainer_run"), KDST_STATUS_CALLBACK);
+    ck_assert_str_eq(kdst_context_message(ctx), "trainer_run: the callback returned -1, which is no status");
 }
 END_TEST
 
