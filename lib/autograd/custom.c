@@ -40,7 +40,7 @@ static kdst_status forward(kdst__call *call)
     kdst_operation *operation = ((attrs *)call->attrs)->operation;
     kdst__scopes before;
     kdst_tensor *out = NULL;
-    if (!kdst__scopes_enter(call->ctx, &before)) return kdst__fail_memory(call->ctx, operation->name);
+    if (!kdst__scopes_enter(call->ctx, false, &before)) return kdst__fail_memory(call->ctx, operation->name);
     kdst_status status = operation->forward(operation->user_data, call->inputs, call->count, &out);
     kdst__scopes_leave(call->ctx, &before);
     for (int32_t i = 0; i < call->count; i++)
@@ -60,7 +60,7 @@ static kdst_status backward(kdst__call *call)
 {
     kdst_operation *operation = ((attrs *)call->attrs)->operation;
     kdst__scopes before;
-    if (!kdst__scopes_enter(call->ctx, &before)) return kdst__fail_memory(call->ctx, operation->name);
+    if (!kdst__scopes_enter(call->ctx, false, &before)) return kdst__fail_memory(call->ctx, operation->name);
     kdst_status status =
         operation->backward(operation->user_data, call->inputs, call->count, call->out, call->d_out, call->d_inputs);
     kdst__scopes_leave(call->ctx, &before);
@@ -153,19 +153,30 @@ void kdst_operation_release(kdst_operation *operation)
 
 kdst_status kdst_operation_run(kdst_operation *operation, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
 {
+    kdst_tensor *held[KDST__MAX_INPUTS];
     if (out) *out = NULL;
     if (!operation) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = operation->base.ctx;
     kdst__enter(ctx);
-    if (!inputs || count < 1 || count > KDST__MAX_INPUTS)
+    if (!inputs) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: inputs is NULL", operation->name);
+    if (count < 1 || count > KDST__MAX_INPUTS)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: count is %lld, allowed is 1 to %d", operation->name,
-            inputs ? (long long)count : 0LL, KDST__MAX_INPUTS);
+            (long long)count, KDST__MAX_INPUTS);
     for (int64_t i = 0; i < count; i++)
         if (!inputs[i] || inputs[i]->base.ctx != ctx)
             return kdst__fail(
                 ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %lld %s", operation->name, (long long)i,
                 inputs[i] ? "belongs to another context" : "is NULL");
+    /* forward may release what the caller gave */
+    kdst__handle_retain(operation);
+    for (int64_t i = 0; i < count; i++)
+        kdst__handle_retain(held[i] = inputs[i]);
     const attrs a = {operation};
-    return kdst__op_run(operation->backward ? &kdst__op_custom : &forward_only, inputs, (int32_t)count, &a, out);
+    kdst_status status =
+        kdst__op_run(operation->backward ? &kdst__op_custom : &forward_only, held, (int32_t)count, &a, out);
+    for (int64_t i = 0; i < count; i++)
+        kdst__handle_release(held[i]);
+    kdst__handle_release(operation);
+    return status;
 }

@@ -60,9 +60,13 @@ static double weight(const check *c, int64_t i)
 /* Runs the function from the same random position each time; the result is contiguous. */
 static kdst_status run(check *c, kdst_tensor **out)
 {
+    kdst__scopes before;
     kdst_tensor *y = NULL;
     kdst_status status = kdst_context_set_random(c->ctx, c->seed, c->stream);
-    if (!status) status = c->function(c->user_data, c->inputs, c->count, &y);
+    if (!status && !kdst__scopes_enter(c->ctx, true, &before)) status = kdst__fail_memory(c->ctx, "gradient_check");
+    if (status) return status;
+    status = c->function(c->user_data, c->inputs, c->count, &y);
+    kdst__scopes_leave(c->ctx, &before);
     if (status) {
         kdst__handle_release(y);
         return kdst__fail_callback(c->ctx, status, "gradient_check");
@@ -164,7 +168,7 @@ kdst_status kdst_gradient_check(
     if (!inputs || count < 1 || !inputs[0]) return KDST_STATUS_INVALID_ARGUMENT;
     check c = {
         .ctx = inputs[0]->base.ctx, .function = function, .user_data = user_data, .inputs = inputs, .count = count};
-    kdst_tensor *grads[KDST__MAX_INPUTS] = {NULL};
+    kdst_tensor *grads[KDST__MAX_INPUTS] = {NULL}, *held[KDST__MAX_INPUTS] = {NULL};
     kdst__enter(c.ctx);
     if (!function || !out_worst)
         return kdst__fail(
@@ -172,19 +176,24 @@ kdst_status kdst_gradient_check(
     kdst_status status =
         kdst__options_parse(c.ctx, "gradient_check", &kdst__schema_gradient_check, options, &c.settings);
     if (!status) status = check_arguments(&c);
+    for (int64_t i = 0; i < count && !status; i++) /* the function may release them */
+        kdst__handle_retain(held[i] = inputs[i]);
+    c.inputs = held;
     if (!status) status = kdst_context_get_random(c.ctx, &c.seed, &c.stream);
     if (!status) status = analytic(&c, grads);
     for (int64_t i = 0; i < count && !status; i++) {
-        int64_t n = kdst__tensor_count(inputs[i]), limit = c.settings.elements;
-        if (!inputs[i]->requires_grad) continue;
+        int64_t n = kdst__tensor_count(held[i]), limit = c.settings.elements;
+        if (!held[i]->requires_grad) continue;
         for (int64_t j = 0; j < n && (!limit || j < limit) && !status; j++) {
             int64_t at =
                 !limit || n <= limit ? j : (int64_t)kdst__below((uint64_t)c.settings.seed, 2, (uint64_t)j, (uint64_t)n);
-            status = compare(&c, inputs[i], grads[i], at);
+            status = compare(&c, held[i], grads[i], at);
         }
     }
-    for (int64_t i = 0; i < count && i < KDST__MAX_INPUTS; i++)
+    for (int64_t i = 0; i < KDST__MAX_INPUTS; i++) {
         kdst__handle_release(grads[i]);
+        kdst__handle_release(held[i]);
+    }
     if (!status) *out_worst = c.worst;
     return status;
 }

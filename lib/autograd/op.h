@@ -108,6 +108,12 @@ void kdst__no_grad_pop(kdst_context *ctx);
 bool kdst__eval_push(kdst_context *ctx);
 void kdst__eval_pop(kdst_context *ctx);
 bool kdst__eval_forced(kdst_context *ctx);
+/* Around a callback of the caller's: it can end only the scopes that it begins, and those that it leaves open end with it. */
+typedef struct kdst__scopes {
+    int64_t no_grad, opened;
+} kdst__scopes;
+bool kdst__scopes_enter(kdst_context *ctx, bool recording, kdst__scopes *before); /* false: out of memory */
+void kdst__scopes_leave(kdst_context *ctx, const kdst__scopes *before);
 
 /* Shape helpers for shape rules; on failure the message is set. */
 kdst_status kdst__op_need_rank(kdst__call *call, int32_t input, int32_t rank, const char *what);

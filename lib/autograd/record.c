@@ -62,11 +62,12 @@ bool kdst__eval_forced(kdst_context *ctx)
     return state && state->eval > 0;
 }
 
-bool kdst__scopes_enter(kdst_context *ctx, kdst__scopes *before)
+bool kdst__scopes_enter(kdst_context *ctx, bool recording, kdst__scopes *before)
 {
     kdst__autograd *state = kdst__autograd_of(ctx);
     if (!state) return false;
-    *before = (kdst__scopes){state->no_grad++, state->opened};
+    *before = (kdst__scopes){state->no_grad, state->opened};
+    state->no_grad += !recording;
     state->opened = 0;
     return true;
 }
@@ -90,7 +91,7 @@ kdst_status kdst_no_grad_begin(kdst_context *ctx)
 kdst_status kdst_no_grad_end(kdst_context *ctx)
 {
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst__enter(ctx);
+    kdst__enter_cleaning(ctx);
     kdst__autograd *state = kdst__slot_get(ctx, KDST__SLOT_AUTOGRAD);
     if (!state || !state->opened) return kdst__fail(ctx, KDST_STATUS_STATE, "no_grad_end: no scope is open");
     state->opened--;

@@ -17,13 +17,6 @@ typedef struct kdst__autograd {
 /* State of the context, made on first use; NULL when memory runs out. */
 kdst__autograd *kdst__autograd_of(kdst_context *ctx);
 
-/* Around a callback of the caller's: recording is off, and scopes that it leaves open end with it. */
-typedef struct kdst__scopes {
-    int64_t no_grad, opened;
-} kdst__scopes;
-bool kdst__scopes_enter(kdst_context *ctx, kdst__scopes *before); /* false: out of memory */
-void kdst__scopes_leave(kdst_context *ctx, const kdst__scopes *before);
-
 /* Releases everything a backward pass reads, keeps the edges. */
 void kdst__node_forget(kdst__node *node);
 

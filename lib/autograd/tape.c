@@ -260,6 +260,7 @@ kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *o
     if (!state) return kdst__fail_memory(ctx, "backward");
     if (state->passing) /* its records hold the gradients of that pass */
         return kdst__fail(ctx, KDST_STATUS_STATE, "backward: a pass is running, and calls this from a callback");
+    kdst__handle_retain(y); /* a callback may release it, and with it the last of the context */
     state->passing = true;
     state->no_grad++;
     pass p = {.ctx = ctx, .memory = kdst__context_memory(ctx), .number = ++state->passes};
@@ -272,5 +273,6 @@ kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *o
     finish(&p, !status && !settings.retain);
     state->no_grad--;
     state->passing = false;
+    kdst__handle_release(y);
     return status;
 }

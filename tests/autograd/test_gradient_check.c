@@ -206,6 +206,57 @@ START_TEST(functions_that_fail)
 }
 END_TEST
 
+/* Leaves a scope open, once it has seen that the caller's cannot be ended. */
+static kdst_status leaves_a_scope_open(void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+{
+    (void)user_data, (void)count;
+    kdst_status status = kdst_mul(inputs[0], inputs[0], out);
+    expect_failure(kdst_no_grad_end(ctx), KDST_STATUS_STATE, "no scope is open");
+    expect_ok(kdst_no_grad_begin(ctx));
+    return status;
+}
+
+START_TEST(scopes_end_with_the_function)
+{
+    kdst_tensor *x = filled(F64, SHAPE(3), 1), *y = NULL;
+    double worst = -1;
+    expect_ok(kdst_tensor_set_requires_grad(x, 1));
+    expect_ok(kdst_gradient_check(leaves_a_scope_open, NULL, &x, 1, NULL, &worst));
+    ck_assert(worst >= 0 && worst <= 1);
+    expect_failure(kdst_no_grad_end(ctx), KDST_STATUS_STATE, "no scope is open");
+    expect_ok(kdst_relu(x, &y));
+    ck_assert_int_eq(kdst_tensor_get_requires_grad(y), 1);
+    kdst_tensor_release(y);
+    expect_ok(kdst_no_grad_begin(ctx));
+    expect_failure(
+        kdst_gradient_check(leaves_a_scope_open, NULL, &x, 1, NULL, &worst), KDST_STATUS_STATE, "not recorded");
+    expect_ok(kdst_no_grad_end(ctx));
+    kdst_tensor_release(x);
+}
+END_TEST
+
+/* What a finaliser does that runs inside the function. */
+static kdst_status releases_its_input(void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+{
+    kdst_tensor **x = user_data;
+    (void)count;
+    kdst_tensor_release(*x);
+    *x = NULL;
+    return kdst_mul(inputs[0], inputs[0], out);
+}
+
+START_TEST(last_references_go_inside)
+{
+    kdst_tensor *x = filled(F64, SHAPE(3), 1), *inputs[1] = {x};
+    int64_t before = kdst_context_live_count(ctx);
+    double worst = -1;
+    expect_ok(kdst_tensor_set_requires_grad(x, 1));
+    expect_ok(kdst_gradient_check(releases_its_input, &x, inputs, 1, NULL, &worst));
+    ck_assert(worst >= 0 && worst <= 1);
+    ck_assert_int_eq(kdst_context_live_count(ctx), before - 1);
+}
+END_TEST
+
 START_TEST(bad_arguments)
 {
     claim c = {1, 1};
@@ -272,6 +323,8 @@ static void build(TCase *tests)
     tcase_add_test(tests, options);
     tcase_add_test(tests, random_functions);
     tcase_add_test(tests, functions_that_fail);
+    tcase_add_test(tests, scopes_end_with_the_function);
+    tcase_add_test(tests, last_references_go_inside);
     tcase_add_test(tests, bad_arguments);
     tcase_add_test(tests, each_allocation_of_a_check);
 }
