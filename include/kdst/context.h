@@ -3,6 +3,9 @@
  *
  * There is no process-wide state: two contexts are independent and may run in two threads at once. A context
  * and what belongs to it serve one thread at a time; retain, release and cancel may come from any thread.
+ *
+ * A child made by fork may make contexts of its own. Of its parent's it has no threads, so it can only release them
+ * and what belongs to them.
  */
 #ifndef KDST_CONTEXT_H
 #define KDST_CONTEXT_H

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #define CLOSED (INT64_C(1) << 62)
 #define SPINS 2000
@@ -23,6 +24,7 @@ typedef struct worker {
 
 struct kdst__pool {
     kdst__memory *memory;
+    pid_t process; /* that the workers are threads of */
     int32_t threads, started;
     worker *workers; /* [threads - 1], numbers from 1 */
     pthread_mutex_t lock;
@@ -168,6 +170,7 @@ kdst__pool *kdst__pool_create(kdst__memory *memory, int32_t threads)
     kdst__pool *pool = kdst__alloc_zero(memory, sizeof *pool);
     if (!pool) return NULL;
     pool->memory = memory;
+    pool->process = getpid();
     pool->threads = threads;
     atomic_init(&pool->gate, CLOSED);
     pthread_mutex_init(&pool->lock, NULL);
@@ -183,9 +186,8 @@ kdst__pool *kdst__pool_create(kdst__memory *memory, int32_t threads)
     return pool;
 }
 
-void kdst__pool_destroy(kdst__pool *pool)
+static void end_workers(kdst__pool *pool)
 {
-    if (!pool) return;
     atomic_store(&pool->stop, 1);
     announce(pool, pool->started);
     for (int32_t i = 0; i < pool->started; i++)
@@ -193,6 +195,13 @@ void kdst__pool_destroy(kdst__pool *pool)
     pthread_cond_destroy(&pool->emptied);
     pthread_cond_destroy(&pool->opened);
     pthread_mutex_destroy(&pool->lock);
+}
+
+void kdst__pool_destroy(kdst__pool *pool)
+{
+    if (!pool) return;
+    /* In a child of fork there are no workers, though the lock and the conditions may remember them. */
+    if (pool->process == getpid()) end_workers(pool);
     kdst__free(pool->memory, pool->workers, (size_t)(pool->threads - 1) * sizeof *pool->workers);
     kdst__free(pool->memory, pool, sizeof *pool);
 }

@@ -17,7 +17,8 @@ typedef struct kdst__pool kdst__pool;
 /* Runs piece number `piece`; `worker` is in [0, threads) and selects scratch space only. */
 typedef void (*kdst__piece_fn)(void *arg, int64_t piece, int32_t worker);
 
-/* threads >= 1, the caller counted in. NULL when memory or threads cannot be had. */
+/* threads >= 1, the caller counted in. NULL when memory or threads cannot be had. A child of fork may destroy its parent's
+ * pool, not run it. */
 kdst__pool *kdst__pool_create(kdst__memory *memory, int32_t threads);
 void kdst__pool_destroy(kdst__pool *pool);
 int32_t kdst__pool_threads(const kdst__pool *pool);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 enum { PART = 8 }; /* images between two looks at `turn` */
 
@@ -21,6 +22,7 @@ typedef struct slot {
 struct kdst__prefetch {
     kdst__memory *memory;
     kdst__batches *batches;
+    pid_t process; /* that the thread belongs to */
     pthread_t thread;
     bool started;
     pthread_mutex_t lock;
@@ -106,6 +108,7 @@ kdst_status kdst__prefetch_create(kdst__memory *memory, kdst__batches *batches, 
     kdst__prefetch *p = kdst__alloc_zero(memory, own_bytes(depth));
     if (!p) return KDST_STATUS_OUT_OF_MEMORY;
     p->memory = memory;
+    p->process = getpid();
     p->batches = batches;
     p->depth = depth;
     p->image_bytes = image_bytes;
@@ -121,8 +124,9 @@ kdst_status kdst__prefetch_create(kdst__memory *memory, kdst__batches *batches, 
     return KDST_STATUS_OK;
 }
 
-static void end(kdst__prefetch *p)
+static void end_thread(kdst__prefetch *p)
 {
+    if (!p->started) return;
     pthread_mutex_lock(&p->lock);
     p->stop = true;
     atomic_fetch_add_explicit(&p->turn, 1, memory_order_relaxed);
@@ -131,13 +135,19 @@ static void end(kdst__prefetch *p)
     pthread_join(p->thread, NULL);
 }
 
-void kdst__prefetch_destroy(kdst__prefetch *p)
+static void end(kdst__prefetch *p)
 {
-    if (!p) return;
-    if (p->started) end(p);
+    end_thread(p);
     pthread_cond_destroy(&p->made);
     pthread_cond_destroy(&p->wanted);
     pthread_mutex_destroy(&p->lock);
+}
+
+void kdst__prefetch_destroy(kdst__prefetch *p)
+{
+    if (!p) return;
+    /* In a child of fork there is no thread, though the lock and the conditions may remember it. */
+    if (p->process == getpid()) end(p);
     for (int64_t i = 0; i < p->depth; i++) {
         kdst__free(p->memory, p->slots[i].labels, p->label_bytes);
         kdst__free(p->memory, p->slots[i].images, p->image_bytes);

@@ -14,7 +14,7 @@ typedef struct kdst__prefetch kdst__prefetch;
 /* Memory and the thread for up to `depth` batches; `batches` must outlive it and is the thread's until destroy. Begins
  * at batch 0 of epoch 0. OUT_OF_MEMORY, without a message, when memory or a thread cannot be had. */
 kdst_status kdst__prefetch_create(kdst__memory *memory, kdst__batches *batches, int64_t depth, kdst__prefetch **out);
-/* Ends the thread, which may be in the middle of a batch, and frees; nullable. */
+/* Ends the thread, which may be in the middle of a batch, and frees; nullable. All that a child of fork may do. */
 void kdst__prefetch_destroy(kdst__prefetch *prefetch);
 /* Goes to a batch of an epoch and returns at once. What is made for it already is kept, the rest dropped. */
 void kdst__prefetch_seek(kdst__prefetch *prefetch, int64_t epoch, int64_t batch);

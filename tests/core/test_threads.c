@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MOST_THREADS = 7, MOST_PIECES = 1000 };
@@ -241,6 +242,48 @@ START_TEST(test_workers_leave_signals_alone)
 }
 END_TEST
 
+#if defined(__SANITIZE_THREAD__)
+#  define THREADS_OF_CHILD 1 /* ThreadSanitizer allows a child no threads */
+#elif defined(__has_feature)
+#  if __has_feature(thread_sanitizer)
+#    define THREADS_OF_CHILD 1
+#  endif
+#endif
+#ifndef THREADS_OF_CHILD
+#  define THREADS_OF_CHILD 3
+#endif
+
+/* A child has the pool, not its threads: it lets go of it and makes its own. */
+START_TEST(test_after_fork)
+{
+    static run r;
+    kdst__memory *memory = kdst__memory_create(NULL, NULL, NULL);
+    for (int round = 0; round < 20; round++) {
+        kdst__pool *pool = kdst__pool_create(memory, 1 + round % 4);
+        int how = 0;
+        if (round % 2) run_once(pool, &r, 64);
+        if (round % 3) usleep(2000); /* workers are asleep, or still spin */
+        pid_t child = fork();
+        if (!child) {
+            alarm(20);
+            size_t used = kdst__memory_used(memory);
+            kdst__pool_destroy(pool);
+            if (kdst__memory_used(memory) >= used) _exit(1);
+            pool = kdst__pool_create(memory, THREADS_OF_CHILD);
+            if (!pool) _exit(2);
+            run_once(pool, &r, 64);
+            kdst__pool_destroy(pool);
+            _exit(0);
+        }
+        ck_assert_int_eq(waitpid(child, &how, 0), child);
+        ck_assert_msg(WIFEXITED(how) && !WEXITSTATUS(how), "round %d: the child ends with %x", round, (unsigned)how);
+        run_once(pool, &r, 64);
+        kdst__pool_destroy(pool);
+    }
+    kdst__memory_destroy(memory);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("threads");
@@ -257,6 +300,7 @@ int main(void)
     tcase_add_test(life, test_no_threads);
 #endif
     tcase_add_test(life, test_workers_leave_signals_alone);
+    tcase_add_test(life, test_after_fork);
     suite_add_tcase(suite, running);
     suite_add_tcase(suite, life);
     return run_suite(suite);

@@ -8,6 +8,7 @@
 #include "support/run.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
 
 /* Any number of threads, any prefetching: the same bits as one thread without. */
 START_TEST(test_same_bits)
@@ -189,6 +190,33 @@ START_TEST(test_contexts)
 }
 END_TEST
 
+/* A child lets go of its parent's loader, whose thread it does not have; the parent goes on. */
+START_TEST(test_after_fork)
+{
+    static float all[WHOLE];
+    kdst_dataset *d = make_data(ctx);
+    for (int round = 0; round < 20; round++) {
+        kdst_loader *l = new_loader(d, BATCH, augmented(3));
+        int how = 0;
+        if (round % 2) usleep((unsigned)round * 50);
+        pid_t child = fork();
+        if (!child) {
+            alarm(20);
+            kdst_loader_release(l);
+            kdst_dataset_release(d);
+            if (kdst_context_live_count(ctx)) _exit(1);
+            kdst_context_release(ctx);
+            _exit(0);
+        }
+        ck_assert_int_eq(waitpid(child, &how, 0), child);
+        ck_assert_msg(WIFEXITED(how) && !WEXITSTATUS(how), "round %d: the child ends with %x", round, (unsigned)how);
+        ck_assert_int_eq(take_epoch(ctx, l, all), N);
+        kdst_loader_release(l);
+    }
+    kdst_dataset_release(d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("data prefetch");
@@ -202,6 +230,7 @@ int main(void)
     tcase_add_test(all, test_release_elsewhere);
     tcase_add_test(all, test_last_reference_elsewhere);
     tcase_add_test(all, test_contexts);
+    tcase_add_test(all, test_after_fork);
     suite_add_tcase(suite, all);
     return run_suite(suite);
 }
