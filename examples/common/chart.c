@@ -46,20 +46,28 @@ static void label(page *p, double x, double y, const char *anchor, const char *t
     page_add(p, "</text>");
 }
 
+/* Drawn at all: finite, and of a size that axes can be labelled with. */
+static bool drawn(double value)
+{
+    return fabs(value) <= 1e15;
+}
+
 static void find_ranges(const chart *c, const series *s, int count, frame *f)
 {
     f->x0 = f->y0 = INFINITY;
     f->x1 = f->y1 = -INFINITY;
     for (int i = 0; i < count; i++)
         for (int j = 0; j < s[i].count; j++) {
-            if (!isfinite(s[i].y[j]) || !isfinite(s[i].x[j])) continue;
+            if (!drawn(s[i].y[j]) || !drawn(s[i].x[j])) continue;
             f->x0 = fmin(f->x0, s[i].x[j]), f->x1 = fmax(f->x1, s[i].x[j]);
             f->y0 = fmin(f->y0, s[i].y[j]), f->y1 = fmax(f->y1, s[i].y[j]);
         }
     if (!(f->x0 <= f->x1)) f->x0 = f->log_x ? 1 : 0, f->x1 = f->x0 + 1, f->y0 = 0, f->y1 = 1;
     if (c->y_from_zero) f->y0 = 0;
     if (f->x0 == f->x1) f->x1 = f->x0 + 1;
-    if (f->y0 == f->y1) f->y1 = f->y0 + (f->y0 ? fabs(f->y0) : 1);
+    /* what numbers of this size can hardly tell apart is one value */
+    double size = fmax(fabs(f->y0), fabs(f->y1));
+    if (!(f->y1 - f->y0 > fmax(1e-9 * size, 1e-100))) f->y1 = f->y0 + (size > 1e-100 ? size : 1);
     double step = nice_step(f->y1 - f->y0, 5);
     f->y0 = floor(f->y0 / step) * step;
     f->y1 = ceil(f->y1 / step) * step;
@@ -94,13 +102,13 @@ static void draw_series(page *p, const chart *c, const frame *f, const series *s
     bool pen_down = false;
     page_add(p, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"2\"%s d=\"", s->colour, s->dashed ? " stroke-dasharray=\"6 4\"" : "");
     for (int j = 0; j < s->count; j++) {
-        bool there = isfinite(s->y[j]);
+        bool there = drawn(s->y[j]);
         if (there) page_add(p, "%c%.1f %.1f", pen_down ? 'L' : 'M', at_x(f, s->x[j]), at_y(f, s->y[j]));
         pen_down = there;
     }
     page_add(p, "\"/>");
     for (int j = 0; (c->points || s->count == 1) && j < s->count; j++)
-        if (isfinite(s->y[j]))
+        if (drawn(s->y[j]))
             page_add(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%.5g</title></circle>", at_x(f, s->x[j]),
                      at_y(f, s->y[j]), s->colour, s->y[j]);
 }

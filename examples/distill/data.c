@@ -107,12 +107,15 @@ bool experiment_open(experiment *e, const settings *s)
     return status == KDST_STATUS_OK || explain_failure(e->ctx, "data", status);
 }
 
-void experiment_close(experiment *e)
+bool experiment_close(experiment *e)
 {
-    if (e->log) fclose(e->log);
+    bool failed = e->log && ferror(e->log);
+    failed = (e->log && fclose(e->log)) || failed;
+    if (failed) fprintf(stderr, "distill: log.jsonl in %s could not be written to its end\n", e->settings->out);
     kdst_dataset_release(e->train);
     kdst_dataset_release(e->test);
     kdst_context_release(e->ctx);
+    return !failed;
 }
 
 bool make_loader(experiment *e, kdst_dataset *data, bool training, uint64_t seed, kdst_loader **out)

@@ -71,14 +71,16 @@ static bool run_plan(experiment *e, const job *jobs, int count, run_record *reco
     interrupted = e->ctx;
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
+    bool good = true;
     *done = 0;
-    for (int i = 0; i < count; i++)
-        if (!check_job(e, &jobs[i])) return false;
-    for (; *done < count; ++*done)
-        if (!run_job(e, &jobs[*done], &records[*done])) return false;
-    signal(SIGINT, SIG_DFL);
+    for (int i = 0; i < count && good; i++) good = check_job(e, &jobs[i]);
+    while (good && *done < count) {
+        good = run_job(e, &jobs[*done], &records[*done]);
+        *done += good;
+    }
+    signal(SIGINT, SIG_DFL); /* from here on there may be no context to cancel */
     signal(SIGTERM, SIG_DFL);
-    return true;
+    return good;
 }
 
 static bool read_plan(experiment *e, const job *jobs, int count, run_record *records, int *done)
@@ -131,6 +133,8 @@ int main(int argc, char **argv)
     good = good && measure_softness(&e, jobs, count, &soft) && report_write(&e, records, done, &soft, path, sizeof path);
     if (good) printf("report: %s\n", path);
     for (int i = 0; i < done; i++) record_free(&records[i]);
-    experiment_close(&e);
-    return good ? 0 : 1;
+    good = experiment_close(&e) && good;
+    if (!fflush(stdout) && !ferror(stdout)) return good ? 0 : 1;
+    fprintf(stderr, "distill: the output cannot be written\n");
+    return 1;
 }

@@ -74,6 +74,9 @@ bool record_write(const run_record *r, const char *path)
 
 /* ---- reading ---- */
 
+/* Anybody may have written the file: more than any run leaves behind is refused. */
+enum { MOST_EPOCHS = 100000, MOST_CLASSES = 1000, MOST_BINS = 1000 };
+
 static bool get_text(const cJSON *root, const char *key, char *out, size_t size)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
@@ -102,6 +105,14 @@ static double *get_numbers(const cJSON *root, const char *key, int64_t *count)
     return values;
 }
 
+/* A number as a count; false for one that is none. */
+static bool to_count(double value, int64_t *out)
+{
+    if (!(value >= 0 && value <= 9007199254740992.0 && value == floor(value))) return false;
+    *out = (int64_t)value;
+    return true;
+}
+
 static bool read_arrays(run_record *r, const cJSON *root)
 {
     int64_t history = 0, confusion = 0, reliability = 0;
@@ -110,13 +121,13 @@ static bool read_arrays(run_record *r, const cJSON *root)
     r->reliability = get_numbers(root, "reliability", &reliability);
     r->confusion = calloc((size_t)confusion + 1, sizeof *r->confusion);
     bool good = r->history && cells && r->reliability && r->confusion;
-    for (int64_t i = 0; good && i < confusion; i++) r->confusion[i] = (int64_t)cells[i];
+    for (int64_t i = 0; good && i < confusion; i++) good = to_count(cells[i], &r->confusion[i]);
     free(cells);
     r->epochs = history / COLUMNS;
     r->bins = reliability / 3;
     r->classes = (int64_t)llround(sqrt((double)confusion));
-    return good && r->epochs > 0 && r->epochs * COLUMNS == history && r->bins * 3 == reliability
-        && r->classes * r->classes == confusion;
+    return good && r->epochs > 0 && r->epochs <= MOST_EPOCHS && r->epochs * COLUMNS == history && r->bins <= MOST_BINS
+        && r->bins * 3 == reliability && r->classes <= MOST_CLASSES && r->classes * r->classes == confusion;
 }
 
 static bool read_fields(run_record *r, const cJSON *root)
@@ -131,7 +142,7 @@ static bool read_fields(run_record *r, const cJSON *root)
         || !get_number(root, "best_epoch", &best_epoch))
         return false;
     r->seed = strtoull(seed, NULL, 10);
-    r->best_epoch = isnan(best_epoch) ? 0 : (int64_t)best_epoch;
+    if (!to_count(isnan(best_epoch) ? 0 : best_epoch, &r->best_epoch)) return false;
     for (r->variant = 0; r->variant < VARIANTS; r->variant++)
         if (!strcmp(variant, variant_names[r->variant])) return true;
     return false;

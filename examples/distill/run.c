@@ -152,10 +152,34 @@ static bool make_parts(experiment *e, const job *j, parts *p)
     return make_trainer(e, j, p);
 }
 
+static void describe(experiment *e, const job *j, run_record *r)
+{
+    const settings *s = e->settings;
+    const int size = (int)sizeof r->fingerprint;
+    *r = (run_record){.variant = j->variant, .seed = j->seed, .teacher_accuracy = NAN};
+    snprintf(r->name, sizeof r->name, "%s", j->name);
+    snprintf(r->net, sizeof r->net, "%s", net_of(s, j));
+    snprintf(r->teacher, sizeof r->teacher, "%s", j->teacher);
+    settings_fingerprint(s, j->stopped ? DEKD : j->variant, j->teacher_net, r->fingerprint, size);
+    if (!*j->teacher) return;
+    /* another teacher makes another run */
+    int used = (int)strlen(r->fingerprint);
+    used += snprintf(r->fingerprint + used, (size_t)(size - used), " taught by: ");
+    if (used < size)
+        settings_fingerprint(s, j->variant == DEKD ? DEKD : BASELINE, j->teacher_is_teacher_net, r->fingerprint + used, size - used);
+}
+
 bool check_job(experiment *e, const job *j)
 {
     kdst_loss *loss = NULL;
     kdst_layer *model = NULL;
+    run_record record;
+    describe(e, j, &record);
+    if (strlen(record.fingerprint) + 1 >= sizeof record.fingerprint) {
+        /* what is cut off could not tell this run from another one */
+        fprintf(stderr, "distill: the settings of %s take more than %zu bytes\n", j->name, sizeof record.fingerprint - 2);
+        return false;
+    }
     bool good = make_loss(e, j, &loss) && load_model(e, j->teacher_net, NULL, false, &model);
     kdst_layer_release(model);
     kdst_loss_release(loss);
@@ -342,23 +366,6 @@ static bool read_diagrams(experiment *e, kdst_metrics *metrics, run_record *r)
     kdst_tensor_release(confusion);
     kdst_tensor_release(reliability);
     return good;
-}
-
-static void describe(experiment *e, const job *j, run_record *r)
-{
-    const settings *s = e->settings;
-    const int size = (int)sizeof r->fingerprint;
-    *r = (run_record){.variant = j->variant, .seed = j->seed, .teacher_accuracy = NAN};
-    snprintf(r->name, sizeof r->name, "%s", j->name);
-    snprintf(r->net, sizeof r->net, "%s", net_of(s, j));
-    snprintf(r->teacher, sizeof r->teacher, "%s", j->teacher);
-    settings_fingerprint(s, j->stopped ? DEKD : j->variant, j->teacher_net, r->fingerprint, size);
-    if (!*j->teacher) return;
-    /* another teacher makes another run */
-    int used = (int)strlen(r->fingerprint);
-    used += snprintf(r->fingerprint + used, (size_t)(size - used), " taught by: ");
-    if (used < size)
-        settings_fingerprint(s, j->variant == DEKD ? DEKD : BASELINE, j->teacher_is_teacher_net, r->fingerprint + used, size - used);
 }
 
 static bool finish(experiment *e, const job *j, parts *p, run_record *r)

@@ -35,7 +35,8 @@ typedef struct job {
 bool explain_failure(kdst_context *ctx, const char *what, kdst_status status);
 
 bool experiment_open(experiment *e, const settings *s);
-void experiment_close(experiment *e);
+/* Also tells whether the log was written to its end; explained when not. */
+bool experiment_close(experiment *e);
 
 /* Model of a run, with the weights it ended with when `trained`. */
 bool load_model(experiment *e, bool teacher_net, const char *run, bool trained, kdst_layer **out);
