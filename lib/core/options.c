@@ -2,6 +2,7 @@
 /* A set of named values. It belongs to no context, so its memory is the C library's. */
 #include "core/options_private.h"
 
+#include "core/format.h"
 #include "core/options.h"
 
 #include <stdlib.h>
@@ -58,8 +59,16 @@ int kdst__options_has(const kdst_options *options, const char *name)
     return kdst__options_find(options, name) != NULL;
 }
 
-static kdst_status refuse(kdst_options *options, kdst_status status, const char *message)
+static kdst_status refuse(kdst_options *options, kdst_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static kdst_status refuse(kdst_options *options, kdst_status status, const char *format, ...)
 {
+    char message[256];
+    va_list arguments;
+    va_start(arguments, format);
+    kdst__format_list(message, sizeof message, format, arguments);
+    va_end(arguments);
     kdst__options_set_message(options, message);
     return status;
 }
@@ -77,13 +86,21 @@ static kdst__value *append(kdst_options *options)
     return &options->values[options->count++];
 }
 
+static kdst_status check_name(kdst_options *options, const char *name)
+{
+    if (!options) return KDST_STATUS_INVALID_ARGUMENT;
+    if (!name || !*name)
+        return refuse(options, KDST_STATUS_INVALID_ARGUMENT, "options_set: name is %s", name ? "empty" : "NULL");
+    if (strlen(name) < sizeof options->values->name) return KDST_STATUS_OK;
+    return refuse(
+        options, KDST_STATUS_INVALID_ARGUMENT, "options_set: name has %zu bytes, allowed are 1 to 63", strlen(name));
+}
+
 /* Stores `value` under `name`, with a copy of `bytes` bytes of data. */
 static kdst_status put(kdst_options *options, const char *name, kdst__value value, const void *data, size_t bytes)
 {
-    if (!options) return KDST_STATUS_INVALID_ARGUMENT;
-    if (!name || !*name) return refuse(options, KDST_STATUS_INVALID_ARGUMENT, "options_set: the name is empty");
-    if (strlen(name) >= sizeof value.name)
-        return refuse(options, KDST_STATUS_INVALID_ARGUMENT, "options_set: the name is longer than 63 bytes");
+    kdst_status status = check_name(options, name);
+    if (status) return status;
     strcpy(value.name, name);
     if (bytes) {
         value.data = malloc(bytes);
@@ -119,18 +136,23 @@ kdst_status kdst_options_set_float(kdst_options *options, const char *name, doub
 
 kdst_status kdst_options_set_string(kdst_options *options, const char *name, const char *value)
 {
-    if (!options) return KDST_STATUS_INVALID_ARGUMENT;
-    if (!value) return refuse(options, KDST_STATUS_INVALID_ARGUMENT, "options_set_string: value is NULL");
+    kdst_status status = check_name(options, name);
+    if (status) return status;
+    if (!value) return refuse(options, KDST_STATUS_INVALID_ARGUMENT, "options_set: value of %s is NULL", name);
     return put(options, name, (kdst__value){.type = KDST_OPTION_STRING}, value, strlen(value) + 1);
 }
 
 static kdst_status
 put_list(kdst_options *options, const char *name, kdst_option_type type, const void *values, int64_t count)
 {
-    if (!options) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_status status = check_name(options, name);
+    if (status) return status;
     if (count < 0 || count > MAX_LIST)
-        return refuse(options, KDST_STATUS_INVALID_ARGUMENT, "options_set: count is not in [0, 4096]");
-    if (count && !values) return refuse(options, KDST_STATUS_INVALID_ARGUMENT, "options_set: values is NULL");
+        return refuse(
+            options, KDST_STATUS_INVALID_ARGUMENT, "options_set: count of %s is %lld, allowed is 0 to %d", name,
+            (long long)count, MAX_LIST);
+    if (count && !values)
+        return refuse(options, KDST_STATUS_INVALID_ARGUMENT, "options_set: values of %s are NULL", name);
     return put(options, name, (kdst__value){.type = type, .count = count}, values, (size_t)count * sizeof(int64_t));
 }
 
