@@ -39,6 +39,8 @@ kdst_status kdst_tensor_map(kdst_tensor *t, kdst_map_mode mode, void **out)
     t->mapped = data;
     t->mapped_bytes = copied;
     t->map_mode = mode;
+    /* now and at unmap: who maps may write at any time in between */
+    if (mode & KDST_MAP_WRITE) kdst__tensor_touch(t);
     *out = data;
     return KDST_STATUS_OK;
 }
@@ -46,7 +48,7 @@ kdst_status kdst_tensor_map(kdst_tensor *t, kdst_map_mode mode, void **out)
 kdst_status kdst_tensor_unmap(kdst_tensor *t)
 {
     if (!t) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst__enter(t->base.ctx);
+    kdst__enter_cleaning(t->base.ctx);
     if (!t->map_mode) return kdst__fail(t->base.ctx, KDST_STATUS_STATE, "tensor_unmap: the tensor is not mapped");
     if (t->map_mode & KDST_MAP_WRITE) {
         if (t->mapped_bytes)
@@ -63,7 +65,8 @@ kdst_status kdst_tensor_unmap(kdst_tensor *t)
 
 static kdst_status check_bytes(kdst_tensor *t, const char *function, const void *memory, int64_t bytes)
 {
-    if (!memory) return kdst__fail(t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: the buffer is NULL", function);
+    if (!memory && bytes_of(t))
+        return kdst__fail(t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: the buffer is NULL", function);
     if (bytes < 0 || (size_t)bytes != bytes_of(t))
         return kdst__fail(
             t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: bytes is %lld, the tensor has %lld", function,

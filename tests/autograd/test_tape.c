@@ -201,6 +201,25 @@ START_TEST(scopes_without_recording)
 }
 END_TEST
 
+/* Memory that is mapped for writing may have changed already: the pass is refused before and after unmap. */
+START_TEST(mapped_for_writing)
+{
+    kdst_tensor *x = leaf(F64, SHAPE(2), (double[]){2, 3}), *square = NULL, *y = NULL, *grad = NULL;
+    void *memory = NULL;
+    expect_ok(kdst_mul(x, x, &square));
+    expect_ok(kdst_sum(square, NULL, 0, 0, &y));
+    expect_ok(kdst_tensor_map(x, _i ? KDST_MAP_WRITE : KDST_MAP_READ, &memory));
+    ck_assert_int_eq(kdst_backward(y, NULL, NULL), _i ? KDST_STATUS_STATE : KDST_STATUS_OK);
+    expect_ok(kdst_tensor_unmap(x));
+    ck_assert_int_eq(kdst_backward(y, NULL, NULL), KDST_STATUS_STATE);
+    ck_assert_int_eq(kdst_tensor_get_grad(x, &grad), _i ? KDST_STATUS_NOT_FOUND : KDST_STATUS_OK);
+    kdst_tensor_release(grad);
+    kdst_tensor_release(y);
+    kdst_tensor_release(square);
+    kdst_tensor_release(x);
+}
+END_TEST
+
 START_TEST(bad_arguments)
 {
     kdst_context *other = context_with_threads(1);
@@ -289,6 +308,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, only_what_asks_gets_a_gradient);
     tcase_add_test(tests, a_leaf_may_stop_asking);
     tcase_add_test(tests, scopes_without_recording);
+    tcase_add_loop_test(tests, mapped_for_writing, 0, 2);
     tcase_add_test(tests, bad_arguments);
     tcase_add_test(tests, dy_may_be_a_view);
     tcase_add_test(tests, each_allocation_of_a_pass);

@@ -97,6 +97,23 @@ START_TEST(bad_mappings)
 }
 END_TEST
 
+/* Unmapping on the way out of a failure leaves the message to be read. */
+START_TEST(unmap_keeps_the_message)
+{
+    kdst_tensor *t = turned();
+    void *mapped = NULL;
+    expect_ok(kdst_tensor_map(t, KDST_MAP_READ, &mapped));
+    expect_failure(kdst_tensor_set_uniform(t, 1, 0), KDST_STATUS_INVALID_ARGUMENT, "low is 1, high 0");
+    ck_assert_int_eq(kdst_tensor_unmap(t), KDST_STATUS_OK);
+    ck_assert_str_eq(kdst_context_message(ctx), "tensor_set_uniform: low is 1, high 0");
+    expect_failure(kdst_tensor_unmap(t), KDST_STATUS_STATE, "not mapped");
+    expect_ok(kdst_tensor_map(t, KDST_MAP_READ, &mapped));
+    ck_assert_str_eq(kdst_context_message(ctx), "");
+    expect_ok(kdst_tensor_unmap(t));
+    kdst_tensor_release(t);
+}
+END_TEST
+
 START_TEST(data_in_and_out)
 {
     kdst_tensor *t = turned();
@@ -159,6 +176,9 @@ START_TEST(empty_views)
     }
     expect_ok(kdst_context_get_memory(ctx, &after, NULL));
     ck_assert_int_eq(before, after);
+    expect_ok(kdst_tensor_get_data(none, NULL, 0)); /* an empty array of the caller's may have no address */
+    expect_ok(kdst_tensor_set_data(none, NULL, 0));
+    expect_failure(kdst_tensor_get_data(none, NULL, 4), KDST_STATUS_INVALID_ARGUMENT, "bytes is 4, the tensor has 0");
     kdst_tensor_release(none);
     kdst_tensor_release(across);
     kdst_tensor_release(t);
@@ -204,6 +224,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, views_are_mapped_through_a_copy, 0, 3);
     tcase_add_loop_test(tests, mapping_once_at_a_time, 0, 2);
     tcase_add_test(tests, bad_mappings);
+    tcase_add_test(tests, unmap_keeps_the_message);
     tcase_add_test(tests, data_in_and_out);
     tcase_add_loop_test(tests, single_values, 0, 5);
     tcase_add_test(tests, empty_views);
