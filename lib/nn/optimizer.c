@@ -71,6 +71,10 @@ static kdst_status check_tensor(kdst_optimizer *optimizer, const char *function,
         return kdst__fail(
             ctx, KDST_STATUS_DTYPE, "%s: \"%.255s\" is %s, allowed are float32 and float64", function, name,
             kdst_dtype_get_name(tensor->dtype));
+    if (tensor->node != NULL)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "%s: \"%.255s\" is the result of a recorded operation; only leaves get a gradient", function, name);
     if (!kdst__tensor_contiguous(tensor))
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: \"%.255s\" is not contiguous", function, name);
     for (int64_t i = 0; i < optimizer->count; i++) {

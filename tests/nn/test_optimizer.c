@@ -298,6 +298,11 @@ START_TEST(add_layer_is_all_or_nothing)
     expect_ok(kdst_transpose(square, 0, 1, &turned));
     expect_failure(kdst_optimizer_add_tensor(opt, "turned", turned), KDST_STATUS_INVALID_ARGUMENT, "\"turned\" is not contiguous");
     kdst_tensor_release(turned);
+    expect_ok(kdst_relu(w, &turned));
+    expect_failure(
+        kdst_optimizer_add_tensor(opt, "made", turned), KDST_STATUS_INVALID_ARGUMENT,
+        "\"made\" is the result of a recorded operation");
+    kdst_tensor_release(turned);
     kdst_tensor_release(square);
     kdst_tensor_release(labels);
     kdst_tensor_release(w);
