@@ -43,6 +43,8 @@ const char *kdst_options_message(const kdst_options *options);
 int64_t kdst_schema_count(void);
 const char *kdst_schema_get_name(int64_t index);
 kdst_status kdst_schema_get(const char *schema, int64_t index, const char **out_name, kdst_option_type *out_type, const char **out_default, double *out_min, double *out_max, const char **out_choices, const char **out_help);
+kdst_status kdst_schema_get_limits(const char *schema, int64_t index, int32_t *out_min_allowed, int32_t *out_max_allowed, int64_t *out_count);
+kdst_status kdst_schema_get_preset(const char *schema, int64_t index, const char **out_preset, const char **out_option, const char **out_value);
 
 /* context.h */
 typedef struct kdst_context kdst_context;

@@ -24,11 +24,13 @@ def ownership(text):
     return words[0] if words else ''
 
 
-def parameter(p, doc):
+def parameter(p, doc, names):
     role, text = next(((role, text) for name, role, text in doc.params if name == p.name), ('in', ''))
-    entry = {'name': p.name, 'type': p.type, 'role': role, 'nullable': bool(re.match(r'nullable\b', text)), 'doc': text}
+    entry = {'name': p.name, 'type': p.type, 'role': role, 'nullable': bool(re.search(r'\bnullable\b', text)), 'doc': text}
     if '*' in p.type:
         entry['ownership'] = ownership(text) or 'call'
+    elif p.type.endswith('_fn'):  # a registered function is called until the destroy beside it has run
+        entry['ownership'] = 'retained' if 'destroy' in names else 'call'
     if length := re.search(r'\[(\w+(?:, \w+)*)\]', text):
         if '*' in p.type:
             entry['shape'] = length.group(1)
@@ -42,7 +44,8 @@ def function(item):
         entry['return_doc'] = doc.get('return')
     if '*' in item.returns:
         entry['return_ownership'] = ownership(doc.get('return')) or 'static'
-    entry['parameters'] = [parameter(p, doc) for p in item.parameters]
+    names = [p.name for p in item.parameters]
+    entry['parameters'] = [parameter(p, doc, names) for p in item.parameters]
     if item.returns == 'kdst_status':
         entry['statuses'] = doc.statuses()[0]
     entry['thread'] = doc.get('thread')

@@ -25,8 +25,8 @@ Generated from the headers by tools/generate-docs.py; the headers in `include/kd
   the call alone.
 - **Threads.** *any*: from any thread at any time. *context*: one thread at a time for each context. *object*: one thread at a time
   for each object.
-- **Options.** Where a function takes `kdst_options`, NULL means the defaults. Its table gives name, type, default and bounds;
-  whether a bound itself is allowed is in the function's text: `[0,1)` holds 0 and not 1."""
+- **Options.** Where a function takes `kdst_options`, NULL means the defaults. Its table gives name, type, default and bounds, and
+  where a preset has another default that one after its name."""
 
 
 def escape(text):
@@ -85,7 +85,24 @@ def bounds(option):
         return '0 or 1'
     if low is None and high is None:
         return 'any'
-    return 'at least %g' % low if high is None else 'at most %g' % high if low is None else '%.15g to %.15g' % (low, high)
+    below = '' if low is None else ('at least %.15g' if option['min_allowed'] else 'above %.15g') % low
+    above = '' if high is None else ('at most %.15g' if option['max_allowed'] else 'below %.15g') % high
+    if option['min_allowed'] and option['max_allowed']:
+        return '%.15g to %.15g' % (low, high)
+    return ', '.join(part for part in (below, above) if part)
+
+
+def length(option):
+    """How many values a list takes."""
+    count = option['count']
+    return '' if count == 1 else ', up to %d' % -count if count < 0 else ', one for all or %d' % count
+
+
+def fallback(option):
+    """The default, and what presets replace it with."""
+    text = '`%s`' % option['default'] if option['default'] else 'none'
+    other = ['`%s`: `%s`' % (preset, value) for preset, value in option['presets'].items() if value != option['default']]
+    return '; '.join([text] + other)
 
 
 def schema_table(name, options):
@@ -93,8 +110,8 @@ def schema_table(name, options):
         return ['Options of `%s`: none yet.' % name]
     rows = ['Options of `%s`:' % name, '', '| option | type | default | allowed | |', '|---|---|---|---|---|']
     for o in options:
-        default = '`%s`' % o['default'] if o['default'] else 'none'
-        rows.append('| `%s` | %s | %s | %s | %s |' % (o['name'], o['type'], default, bounds(o), escape(o['help'])))
+        rows.append('| `%s` | %s | %s | %s%s | %s |' % (
+            o['name'], o['type'], fallback(o), bounds(o), length(o), escape(o['help'])))
     return rows
 
 

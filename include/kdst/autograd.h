@@ -31,7 +31,8 @@ KDST_API int32_t kdst_tensor_get_requires_grad(const kdst_tensor *tensor);
 /** Gradient that has been added up for a leaf.
  *
  *  @param      tensor  the leaf
- *  @param[out] out     new; same shape and type as the leaf; released with kdst_tensor_release
+ *  @param[out] out     new reference to the gradient itself, not a copy: later passes add to it until it is cleared, and
+ *                      what is written to it (clipping) is what an optimiser reads; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL), NOT_FOUND (no gradient yet)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_tensor_get_grad(kdst_tensor *tensor, kdst_tensor **out);
@@ -65,7 +66,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_no_grad_begin(kdst_context *ctx);
 
 /** Ends a scope without recording.
  *
- *  A callback can only end what it has begun, and what it leaves open ends with it.
+ *  A callback can only end what it has begun, and what it leaves open ends with it. When it works the message of an earlier
+ *  failure stays, so that a scope can be ended on the way out.
  *
  *  @param ctx  the context
  *  @status INVALID_ARGUMENT (NULL), STATE (no scope is open)
@@ -108,7 +110,7 @@ typedef kdst_status (*kdst_backward_fn)(
  *  @param      name       copied; appears in messages
  *  @param      forward    computes the result
  *  @param      backward   nullable: the result requires no gradient
- *  @param      user_data  first argument of both, nullable
+ *  @param      user_data  first argument of both, nullable; retained until destroy runs
  *  @param      destroy    nullable; runs once, when neither the operation nor a record needs it, also when this call fails
  *  @param[out] out        new; released with kdst_operation_release
  *  @status INVALID_ARGUMENT (NULL), OUT_OF_MEMORY
@@ -156,8 +158,8 @@ typedef kdst_status (*kdst_function_fn)(
  *  @param      options    nullable; schema "gradient_check": step (0,1] = 1e-6, rtol [0,inf) = 1e-6, atol [0,inf) = 1e-8,
  *                         seed = 1, elements [0,inf) = 0 (check at most this many elements of each input, 0: all)
  *  @param[out] out_worst  largest |difference| / (atol + rtol * |expected|): the check passes when it is <= 1
- *  @status INVALID_ARGUMENT (NULL, count out of range, option), DTYPE (input not floating point), STATE (no input requires a gradient),
- *          OUT_OF_MEMORY, or what the function returned
+ *  @status INVALID_ARGUMENT (NULL, count out of range, option), STATE (no input requires a gradient, or one that does is no leaf or not
+ *          contiguous), OUT_OF_MEMORY, or what the function returned
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_gradient_check(
     kdst_function_fn function, void *user_data, kdst_tensor *const *inputs, int64_t count,

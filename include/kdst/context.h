@@ -56,12 +56,12 @@ KDST_API KDST_NODISCARD kdst_status kdst_context_create(kdst_options *options, k
 /** Makes a context that takes its memory from the caller.
  *
  *  The hooks are never called two at once, but may be called from any thread that uses or releases an
- *  object of this context.
+ *  object of this context. They must not call this library: a lock is held.
  *
  *  @param      options     nullable, copied; as kdst_context_create
  *  @param      allocate    returns aligned memory or NULL
  *  @param      deallocate  frees it
- *  @param      user_data   first argument of the hooks, nullable
+ *  @param      user_data   first argument of the hooks, nullable; retained until destroy runs
  *  @param      destroy     nullable; runs once, after the last deallocation, also when this call fails
  *  @param[out] out         new; released with kdst_context_release
  *  @status INVALID_ARGUMENT (a hook is NULL; option out of range or unknown), UNSUPPORTED, OUT_OF_MEMORY
@@ -85,7 +85,8 @@ KDST_API void kdst_context_release(kdst_context *ctx);
 /** Why the last call on this context, or on anything made from it, failed.
  *
  *  @param ctx  nullable
- *  @return     borrowed until the next call on this context; "" when the last call worked
+ *  @return     borrowed until the next call on this context; "" when the last call worked, but kdst_tensor_unmap and
+ *              kdst_no_grad_end, which clean up after failures, leave the message as it is
  *  @thread context   @since 0.1 */
 KDST_API const char *kdst_context_message(const kdst_context *ctx);
 
@@ -158,7 +159,7 @@ KDST_API void kdst_context_cancel(kdst_context *ctx);
  *
  *  @param ctx        the context
  *  @param log        nullable: no log
- *  @param user_data  first argument of log, nullable
+ *  @param user_data  first argument of log, nullable; retained until destroy runs
  *  @param destroy    nullable; runs once when the registration ends, also when this call fails
  *  @status INVALID_ARGUMENT (ctx is NULL), STATE (called by the log function itself)
  *  @thread context   @since 0.1 */

@@ -210,7 +210,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_cross_entropy(kdst_tensor *logits, kdst
  *
  *  @param      x      any tensor
  *  @param      rank   0 to 8
- *  @param      shape  [rank]; one entry may be -1: what is left
+ *  @param      shape  [rank]; one entry may be -1: what is left; nullable when rank is 0
  *  @param[out] out    new; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, rank), SHAPE (another number of elements), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */

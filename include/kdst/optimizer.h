@@ -54,6 +54,8 @@ KDST_API void kdst_optimizer_release(kdst_optimizer *optimizer);
 
 /** Adds every parameter of a layer under its name in the layer's state.
  *
+ *  Names are unique in an optimiser: of a second layer with the same ones add the tensors with kdst_optimizer_add_tensor.
+ *
  *  @param optimizer  the optimiser
  *  @param layer      its parameters are retained
  *  @status INVALID_ARGUMENT (NULL, another context, a name or tensor added before: nothing is added then), OUT_OF_MEMORY
@@ -65,7 +67,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_optimizer_add_layer(kdst_optimizer *opt
  *  @param optimizer  the optimiser
  *  @param name       copied; unique, appears in messages and in the names of the optimiser's state
  *  @param tensor     retained; float32 or float64, contiguous
- *  @status INVALID_ARGUMENT (NULL, another context, name empty, name or tensor added before, not contiguous), DTYPE, OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL, another context, name empty, name or tensor added before, not contiguous, no leaf), DTYPE,
+ *          OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_optimizer_add_tensor(
     kdst_optimizer *optimizer, const char *name, kdst_tensor *tensor);

@@ -124,8 +124,8 @@ KDST_API const char *kdst_schema_get_name(int64_t index);
  *  @param[out] out_name     nullable; static text
  *  @param[out] out_type     nullable; a kdst_option_type
  *  @param[out] out_default  nullable; the default as text, static
- *  @param[out] out_min      nullable; smallest value allowed (-inf where there is none)
- *  @param[out] out_max      nullable; largest value allowed (+inf where there is none)
+ *  @param[out] out_min      nullable; lower bound (-inf where there is none)
+ *  @param[out] out_max      nullable; upper bound (+inf where there is none)
  *  @param[out] out_choices  nullable; "a|b|c" for a choice, "" otherwise, static
  *  @param[out] out_help     nullable; one sentence, static
  *  @status INVALID_ARGUMENT (schema is NULL), NOT_FOUND (no such schema, or index past its last option)
@@ -133,6 +133,31 @@ KDST_API const char *kdst_schema_get_name(int64_t index);
 KDST_API KDST_NODISCARD kdst_status kdst_schema_get(
     const char *schema, int64_t index, const char **out_name, kdst_option_type *out_type, const char **out_default,
     double *out_min, double *out_max, const char **out_choices, const char **out_help);
+
+/** What kdst_schema_get leaves out about the values of an option: open bounds and the length of lists.
+ *
+ *  @param      schema           name of the schema
+ *  @param      index            from 0
+ *  @param[out] out_min_allowed  nullable; 1 when the lower bound is itself allowed, 0 when values lie above it
+ *  @param[out] out_max_allowed  nullable; 1 when the upper bound is itself allowed, 0 when values lie below it
+ *  @param[out] out_count        nullable; of a list: n for n elements (one value stands for all of them), -n for 0 to n;
+ *                               1 for every other type
+ *  @status INVALID_ARGUMENT (schema is NULL), NOT_FOUND (no such schema, or index past its last option)
+ *  @thread any   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_schema_get_limits(
+    const char *schema, int64_t index, int32_t *out_min_allowed, int32_t *out_max_allowed, int64_t *out_count);
+
+/** One default that a preset replaces; options that no preset names keep theirs.
+ *
+ *  @param      schema      name of the schema
+ *  @param      index       from 0, over all presets of the schema
+ *  @param[out] out_preset  nullable; value of the option "preset", static text
+ *  @param[out] out_option  nullable; name of the option whose default it replaces, static text
+ *  @param[out] out_value   nullable; that default as text, static
+ *  @status INVALID_ARGUMENT (schema is NULL), NOT_FOUND (no such schema, or index past its last one)
+ *  @thread any   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_schema_get_preset(
+    const char *schema, int64_t index, const char **out_preset, const char **out_option, const char **out_value);
 
 #ifdef __cplusplus
 }

@@ -55,7 +55,7 @@ KDST_API const char *kdst_dtype_get_name(kdst_dtype dtype);
  *  @param      ctx    the context; retained by the tensor
  *  @param      dtype  element type
  *  @param      rank   0 to 8
- *  @param      shape  [rank], each >= 0; may be NULL when rank is 0
+ *  @param      shape  [rank], each >= 0; nullable when rank is 0
  *  @param[out] out    new; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL), DTYPE (unknown type), SHAPE (rank or a size out of range), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
@@ -67,8 +67,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_create(
  *  @param      ctx    the context; retained by the tensor
  *  @param      dtype  element type
  *  @param      rank   0 to 8
- *  @param      shape  [rank], each >= 0
- *  @param      data   row-major elements of that type, copied
+ *  @param      shape  [rank], each >= 0; nullable when rank is 0
+ *  @param      data   row-major elements of that type, copied; nullable when there are none
  *  @param[out] out    new; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL), DTYPE (unknown type), SHAPE (rank or a size out of range), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
@@ -80,11 +80,11 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_create_from(
  *  @param      ctx        the context; retained by the tensor
  *  @param      dtype      element type
  *  @param      rank       0 to 8
- *  @param      shape      [rank], each >= 0
+ *  @param      shape      [rank], each >= 0; nullable when rank is 0
  *  @param      strides    nullable (row-major); [rank] in elements, may be zero or negative; that of an axis of size 1
  *                         is not kept, since nothing lies along it
- *  @param      data       first element; must stay valid until destroy runs
- *  @param      user_data  argument of destroy, nullable
+ *  @param      data       first element; retained: must stay valid until destroy runs, or would run
+ *  @param      user_data  argument of destroy, nullable; retained until it runs
  *  @param      destroy    nullable; runs once when nothing uses the memory any more, also when this call fails
  *  @param[out] out        new; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, data not aligned to its type), DTYPE (unknown type), SHAPE (rank, a size or a
@@ -154,6 +154,7 @@ KDST_API int64_t kdst_tensor_get_count(const kdst_tensor *tensor);
  *
  *  A contiguous tensor is mapped in place; otherwise the elements are copied here and, when mapped for writing,
  *  copied back by kdst_tensor_unmap. A tensor may be mapped once at a time.
+ *  Mapped for writing it counts as written to from now on: kdst_backward refuses records that read it.
  *
  *  @param      tensor  the tensor
  *  @param      mode    KDST_MAP_READ, KDST_MAP_WRITE or both; memory mapped for writing alone has undefined content
@@ -164,6 +165,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_map(kdst_tensor *tensor, kdst_ma
 
 /** Ends a mapping; the pointer is dead afterwards.
  *
+ *  When it works the message of an earlier failure stays, so that memory can be unmapped on the way out.
+ *
  *  @param tensor  the tensor
  *  @status INVALID_ARGUMENT (NULL), STATE (not mapped)
  *  @thread context   @since 0.1 */
@@ -172,7 +175,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_unmap(kdst_tensor *tensor);
 /** Copies the elements, row-major, into the caller's buffer.
  *
  *  @param      tensor  the tensor
- *  @param[out] out     buffer
+ *  @param[out] out     buffer; nullable when the tensor is empty
  *  @param      bytes   its size: count times element size exactly
  *  @status INVALID_ARGUMENT (NULL, bytes is another number)
  *  @thread context   @since 0.1 */
@@ -181,7 +184,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_get_data(kdst_tensor *tensor, vo
 /** Copies row-major elements from the caller's buffer into the tensor.
  *
  *  @param tensor  the tensor
- *  @param data    elements of the tensor's type
+ *  @param data    elements of the tensor's type; nullable when the tensor is empty
  *  @param bytes   their size: count times element size exactly
  *  @status INVALID_ARGUMENT (NULL, bytes is another number)
  *  @thread context   @since 0.1 */
@@ -254,8 +257,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_get_dlpack(kdst_tensor *tensor, 
 /** Makes a tensor on the memory of another library, without copying.
  *
  *  @param      ctx      the context; retained by the tensor
- *  @param      managed  DLManagedTensor *; on success its deleter runs when nothing uses the memory any more, on
- *                       failure the caller still owns it
+ *  @param      managed  DLManagedTensor *; retained on success: its deleter runs when nothing uses the memory any
+ *                       more; on failure the caller still owns it
  *  @param[out] out      new; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, not in main memory, not aligned to its type), DTYPE (a type that libkdst lacks),
  *          SHAPE (rank, a size or a stride out of range), OUT_OF_MEMORY, UNSUPPORTED (built without DLPack)

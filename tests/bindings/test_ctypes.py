@@ -33,9 +33,27 @@ def check(condition, what):
         sys.exit('failed: ' + what)
 
 
+def check_roles(api):
+    """What a generator has to know and cannot see in the types."""
+    roles = {(f['name'], p['name']): p for f in api['functions'] for p in f['parameters']}
+    for function, name, nullable, ownership in (
+            ('kdst_linear', 'bias', True, 'call'), ('kdst_linear', 'weight', False, 'call'),
+            ('kdst_batch_norm', 'running_mean', True, 'call'), ('kdst_loss_run', 'teacher', True, 'call'),
+            ('kdst_context_set_log', 'log', True, 'retained'), ('kdst_context_set_log', 'user_data', True, 'retained'),
+            ('kdst_tensor_create_foreign', 'data', False, 'retained'), ('kdst_tensor_create_dlpack', 'managed', False, 'retained'),
+            ('kdst_gradient_check', 'function', False, 'call'), ('kdst_options_set_string', 'value', False, 'copied')):
+        role = roles[function, name]
+        check((role['nullable'], role['ownership']) == (nullable, ownership), '%s of %s' % (name, function))
+    temperature = next(option for option in api['schemas']['loss.kd'] if option['name'] == 'temperature')
+    check((temperature['min'], temperature['min_allowed'], temperature['count']) == (0, False, 1), 'an open bound')
+    reduction = next(option for option in api['schemas']['loss.kd'] if option['name'] == 'reduction')
+    check(reduction['presets'] == {'paper': 'batchmean', 'official': 'elementmean'}, 'presets')
+
+
 def main():
     api = json.load(open(sys.argv[2]))
     kdst = Library(sys.argv[1], api)
+    check_roles(api)
     constants = {v['name']: v['value'] for e in api['enumerations'] for v in e['values']}
     ok, invalid = constants['KDST_STATUS_OK'], constants['KDST_STATUS_INVALID_ARGUMENT']
 

@@ -113,12 +113,78 @@ START_TEST(test_public_view)
 }
 END_TEST
 
+/* The limits agree with what the parser lets pass. */
+START_TEST(test_public_limits)
+{
+    const kdst__schema *s = schemas[_i];
+    int32_t low = -1, high = -1;
+    int64_t count = 0;
+    for (int32_t i = 0; i < s->count; i++) {
+        const kdst__option *o = &s->options[i];
+        ck_assert_int_eq(kdst_schema_get_limits(s->name, i, &low, &high, &count), KDST_STATUS_OK);
+        ck_assert_int_eq(low, !is_text(o) && kdst__option_allows(o, o->min));
+        ck_assert_int_eq(high, !is_text(o) && kdst__option_allows(o, o->max));
+        ck_assert_int_eq(count, o->count);
+        ck_assert_int_eq(kdst_schema_get_limits(s->name, i, NULL, NULL, NULL), KDST_STATUS_OK);
+    }
+    ck_assert_int_eq(kdst_schema_get_limits(s->name, s->count, &low, &high, &count), KDST_STATUS_NOT_FOUND);
+    ck_assert(!low && !high && !count);
+    ck_assert_int_eq(kdst_schema_get_limits(s->name, -1, NULL, NULL, NULL), KDST_STATUS_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(test_public_presets)
+{
+    const kdst__schema *s = schemas[_i];
+    const char *preset, *option, *value;
+    for (int32_t i = 0; i < s->preset_count; i++) {
+        ck_assert_int_eq(kdst_schema_get_preset(s->name, i, &preset, &option, &value), KDST_STATUS_OK);
+        ck_assert_str_eq(preset, s->presets[i].preset);
+        ck_assert_str_eq(option, s->presets[i].option);
+        ck_assert_str_eq(value, s->presets[i].value);
+        ck_assert_int_eq(kdst_schema_get_preset(s->name, i, NULL, NULL, NULL), KDST_STATUS_OK);
+    }
+    ck_assert_int_eq(kdst_schema_get_preset(s->name, s->preset_count, &preset, &option, &value), KDST_STATUS_NOT_FOUND);
+    ck_assert(!preset && !option && !value);
+    ck_assert_int_eq(kdst_schema_get_preset(s->name, -1, NULL, NULL, NULL), KDST_STATUS_NOT_FOUND);
+}
+END_TEST
+
+/* As the headers write them: temperature (0,1e100), width (0,64], kernel one number or two, up to 64 milestones. */
+START_TEST(test_limits_by_hand)
+{
+    static const struct {
+        const char *schema, *option;
+        int32_t low, high;
+        int64_t count;
+    } rows[] = {
+        {"loss.kd", "alpha", 1, 1, 1},  {"loss.kd", "temperature", 0, 0, 1}, {"model", "width", 0, 1, 1},
+        {"loss.kd", "preset", 0, 0, 1}, {"layer.conv2d", "kernel", 1, 1, 2}, {"optimizer.adam", "beta1", 1, 0, 1},
+        {"init", "std", 1, 0, 1},       {"schedule.step", "milestones", 1, 1, -64},
+    };
+    const char *name = "";
+    int32_t low, high;
+    int64_t count, index = 0;
+    while (strcmp(name, rows[_i].option))
+        ck_assert_int_eq(
+            kdst_schema_get(rows[_i].schema, index++, &name, NULL, NULL, NULL, NULL, NULL, NULL), KDST_STATUS_OK);
+    ck_assert_int_eq(kdst_schema_get_limits(rows[_i].schema, index - 1, &low, &high, &count), KDST_STATUS_OK);
+    ck_assert_int_eq(low, rows[_i].low);
+    ck_assert_int_eq(high, rows[_i].high);
+    ck_assert_int_eq(count, rows[_i].count);
+}
+END_TEST
+
 START_TEST(test_unknown)
 {
     ck_assert_ptr_null(kdst_schema_get_name(-1));
     ck_assert_ptr_null(kdst_schema_get_name(kdst_schema_count()));
     ck_assert_int_eq(kdst_schema_get("no_such", 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL), KDST_STATUS_NOT_FOUND);
     ck_assert_int_eq(kdst_schema_get(NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_int_eq(kdst_schema_get_limits("no_such", 0, NULL, NULL, NULL), KDST_STATUS_NOT_FOUND);
+    ck_assert_int_eq(kdst_schema_get_limits(NULL, 0, NULL, NULL, NULL), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_int_eq(kdst_schema_get_preset("no_such", 0, NULL, NULL, NULL), KDST_STATUS_NOT_FOUND);
+    ck_assert_int_eq(kdst_schema_get_preset(NULL, 0, NULL, NULL, NULL), KDST_STATUS_INVALID_ARGUMENT);
 }
 END_TEST
 
@@ -129,6 +195,9 @@ int main(void)
     tcase_add_loop_test(tcase, test_options, 0, KDST__COUNT(schemas));
     tcase_add_loop_test(tcase, test_presets, 0, KDST__COUNT(schemas));
     tcase_add_loop_test(tcase, test_public_view, 0, KDST__COUNT(schemas));
+    tcase_add_loop_test(tcase, test_public_limits, 0, KDST__COUNT(schemas));
+    tcase_add_loop_test(tcase, test_public_presets, 0, KDST__COUNT(schemas));
+    tcase_add_loop_test(tcase, test_limits_by_hand, 0, 8);
     tcase_add_test(tcase, test_unknown);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
