@@ -144,7 +144,7 @@ static kdst_options *option(const char *key, int64_t value)
     return o;
 }
 
-/* At learning rate 0 a net without running statistics stays as good as it was: the best epoch is the first of equals. */
+/* At learning rate 0 a net without running statistics stays as good as it was: the first of equal epochs is best. */
 START_TEST(the_best_is_the_first)
 {
     kdst_context *ctx = make_context(1);
