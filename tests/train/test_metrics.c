@@ -170,6 +170,121 @@ START_TEST(shifted_logits)
 }
 END_TEST
 
+/* Of equal logits the smaller class comes first: among the largest five, and as the prediction. */
+START_TEST(equal_logits)
+{
+    static const double rows[2][7] = {{1, 1, 1, 1, 1, 1, 1}, {2, 1, 1, 1, 1, 1, 3}};
+    static const int in_top[2][7] = {{1, 1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 0, 0, 1}}, predicted[2] = {0, 6};
+    kdst_metrics *m = NULL;
+    const int32_t label = _i % 7;
+    const double *row = rows[_i / 7];
+    ck_assert_int_eq(kdst_metrics_create(ctx, 7, NULL, &m), 0);
+    kdst_tensor *z = logits_of(KDST_DTYPE_FLOAT32, 1, 7, row), *y = labels_of(1, &label);
+    ck_assert_int_eq(kdst_metrics_add(m, z, y), 0);
+    ck_assert_double_eq(get(m, "top5"), in_top[_i / 7][label]);
+    ck_assert_double_eq(get(m, "accuracy"), label == predicted[_i / 7]);
+    kdst_tensor_release(z);
+    kdst_tensor_release(y);
+    kdst_metrics_release(m);
+}
+END_TEST
+
+/* K equal logits have confidence 1 / K, exactly on an edge when `bins` is a multiple of K: that is the lower bin's. */
+START_TEST(edges_of_bins)
+{
+    static const struct { int64_t classes, bins, row; } edges[] = {
+        {1, 1, 0}, {1, 15, 14}, {2, 2, 0}, {2, 4, 1}, {2, 1000, 499}, {4, 4, 0}, {4, 100, 24}, {2, 3, 1}};
+    const int64_t classes = edges[_i].classes, bins = edges[_i].bins;
+    const double zeros[4] = {0};
+    const int32_t label = 0;
+    double rows[3000];
+    kdst_metrics *m = NULL;
+    kdst_options *o = NULL;
+    kdst_tensor *reliability = NULL;
+    ck_assert_int_eq(kdst_options_create(&o), 0);
+    ck_assert_int_eq(kdst_options_set_int(o, "bins", bins), 0);
+    ck_assert_int_eq(kdst_metrics_create(ctx, classes, o, &m), 0);
+    kdst_tensor *z = logits_of(KDST_DTYPE_FLOAT64, 1, classes, zeros), *y = labels_of(1, &label);
+    ck_assert_int_eq(kdst_metrics_add(m, z, y), 0);
+    ck_assert_int_eq(kdst_metrics_get_reliability(m, &reliability), 0);
+    ck_assert_int_eq(kdst_tensor_get_data(reliability, rows, bins * 3 * (int64_t)sizeof *rows), 0);
+    for (int64_t b = 0; b < bins; b++) ck_assert_double_eq(rows[3 * b], b == edges[_i].row);
+    ck_assert_double_eq(rows[3 * edges[_i].row + 1], 1.0 / (double)classes);
+    ck_assert_double_eq(rows[3 * edges[_i].row + 2], 1);
+    kdst_tensor_release(reliability);
+    kdst_tensor_release(z);
+    kdst_tensor_release(y);
+    kdst_options_release(o);
+    kdst_metrics_release(m);
+}
+END_TEST
+
+enum { ROWS = 300, WIDE = 10, BINS = 15 };
+
+/* Softmax of each row, as the formula has it. */
+static void probabilities_of(const double *z, double *p)
+{
+    for (int b = 0; b < ROWS; b++) {
+        double sum = 0;
+        for (int k = 0; k < WIDE; k++) sum += exp(z[b * WIDE + k]);
+        for (int k = 0; k < WIDE; k++) p[b * WIDE + k] = exp(z[b * WIDE + k]) / sum;
+    }
+}
+
+/* ECE = sum over bins of n_b / n |accuracy_b - confidence_b|, bin b holding confidences in (b, b + 1] / BINS. */
+static double calibration_of(const double *p, const int32_t *labels)
+{
+    double error = 0;
+    for (int bin = 0; bin < BINS; bin++) {
+        double hits = 0, confidence = 0;
+        for (int b = 0; b < ROWS; b++) {
+            int top = 0;
+            for (int k = 1; k < WIDE; k++)
+                if (p[b * WIDE + k] > p[b * WIDE + top]) top = k;
+            double c = p[b * WIDE + top];
+            if (!(c > (double)bin / BINS && c <= (double)(bin + 1) / BINS)) continue;
+            hits += top == labels[b];
+            confidence += c;
+        }
+        error += fabs(hits - confidence) / ROWS;
+    }
+    return error;
+}
+
+/* Logits are multiples of 1/64 and so the same in both types; sums differ in their rounding alone. */
+START_TEST(by_the_formulas)
+{
+    static double z[ROWS * WIDE], p[ROWS * WIDE];
+    int32_t labels[ROWS];
+    double nll = 0, brier = 0;
+    uint32_t state = 7;
+    kdst_metrics *m = NULL;
+    for (int i = 0; i < ROWS * WIDE; i++) {
+        state = state * 1664525u + 1013904223u;
+        z[i] = ((double)(state >> 24) - 128) / 64;
+        if (i % WIDE == 0) labels[i / WIDE] = (int32_t)((state >> 16) % WIDE);
+        z[i] += i % WIDE == labels[i / WIDE] ? 2 : 0;
+    }
+    probabilities_of(z, p);
+    for (int i = 0; i < ROWS * WIDE; i++) {
+        int own = i % WIDE == labels[i / WIDE];
+        brier += (p[i] - own) * (p[i] - own);
+        if (own) nll -= log(p[i]);
+    }
+    ck_assert_int_eq(kdst_metrics_create(ctx, WIDE, NULL, &m), 0);
+    kdst_tensor *logits = logits_of(_i ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32, ROWS, WIDE, z);
+    kdst_tensor *y = labels_of(ROWS, labels);
+    ck_assert_int_eq(kdst_metrics_add(m, logits, y), 0);
+    ck_assert_double_eq_tol(get(m, "nll"), nll / ROWS, 1e-13);
+    ck_assert_double_eq_tol(get(m, "brier"), brier / ROWS, 1e-13);
+    ck_assert_double_eq_tol(get(m, "ece"), calibration_of(p, labels), 1e-13);
+    ck_assert_double_gt(get(m, "ece"), 0.01);
+    kdst_tensor_release(logits);
+    kdst_tensor_release(y);
+    kdst_metrics_release(m);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("metrics");
@@ -178,6 +293,9 @@ int main(void)
     tcase_add_checked_fixture(failing, set_up, tear_down);
     tcase_add_loop_test(values, by_hand, 0, 2);
     tcase_add_test(values, top5_and_large_logits);
+    tcase_add_loop_test(values, equal_logits, 0, 14);
+    tcase_add_loop_test(values, edges_of_bins, 0, 8);
+    tcase_add_loop_test(values, by_the_formulas, 0, 2);
     tcase_add_loop_test(values, shifted_logits, 0, 4);
     tcase_add_test(values, over_a_loader);
     tcase_add_test(failing, bad_input);
