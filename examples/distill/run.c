@@ -331,13 +331,25 @@ static bool measure(experiment *e, parts *p, run_record *r, kdst_metrics **out)
     return status == KDST_STATUS_OK || explain_failure(e->ctx, r->name, status);
 }
 
+/* Those of the last validation; a run that was killed after its last checkpoint has none and is validated again. */
+static kdst_status last_metrics(experiment *e, parts *p, kdst_metrics **out)
+{
+    kdst_status status = kdst_trainer_get_metrics(p->trainer, out);
+    if (!status) kdst_metrics_retain(*out);
+    if (status != KDST_STATUS_NOT_FOUND) return status;
+    status = kdst_metrics_create(e->ctx, e->classes, NULL, out);
+    return status ? status : kdst_metrics_add_loader(*out, p->model, p->test);
+}
+
 static bool read_history(experiment *e, parts *p, run_record *r, kdst_metrics **out)
 {
     kdst_tensor *history = NULL;
     kdst_status status = kdst_trainer_get_history(p->trainer, &history);
-    if (!status) status = kdst_trainer_get_metrics(p->trainer, out);
-    if (status) return explain_failure(e->ctx, r->name, status);
-    kdst_metrics_retain(*out);
+    if (!status) status = last_metrics(e, p, out);
+    if (status) {
+        kdst_tensor_release(history);
+        return explain_failure(e->ctx, r->name, status);
+    }
     r->epochs = kdst_tensor_get_size(history, 0);
     r->history = malloc((size_t)(r->epochs * COLUMNS + 1) * sizeof *r->history);
     r->best_accuracy = figure(p, "best_accuracy");

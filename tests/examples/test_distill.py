@@ -195,6 +195,20 @@ class Distill(unittest.TestCase):
             one, other = (self.out(o) / name / 'model.safetensors' for o in ('straight', 'killed'))
             self.assertEqual(one.read_bytes(), other.read_bytes(), '%s after %d kills (seed %d)' % (name, kills, SEED))
 
+    def test_killed_after_its_last_checkpoint(self):
+        """Nothing is left to train; the figures of the validation are those of a run without interruption."""
+        arguments = ['--variants', 'lsr', '--seeds', '1', '--checkpoint-every', '0']
+        self.good(*arguments, out='straight')
+        result = self.out('killed') / 'lsr-mlp-seed1' / 'result.json'
+        result.mkdir(parents=True)  # the record cannot be written
+        self.assertEqual(run(*TINY, '--out', self.out('killed'), *arguments).returncode, 1)
+        self.assertTrue((result.parent / 'checkpoint.safetensors').exists())
+        result.rmdir()
+        self.good(*arguments, '--resume', out='killed')
+        records = [json.loads((self.out(o) / 'lsr-mlp-seed1' / 'result.json').read_text()) for o in ('straight', 'killed')]
+        for key in ('confusion', 'reliability', 'history'):
+            self.assertEqual(records[0][key], records[1][key], key)
+
     def test_interrupt_says_how_to_go_on(self):
         process = subprocess.Popen([PROGRAM, *TINY, '--out', self.out(), '--variants', 'lsr', '--seeds', '1', '--epochs', '100000'],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
