@@ -28,14 +28,17 @@ enum {
     KDST_EVENT_FINISHED = 3 /**< nothing: every epoch is done */
 };
 
-/** Called after each step; anything but OK stops the run with that status. */
+/** Called after each step; anything but OK stops the run with that status.
+ *
+ *  It may read, save, load and release the trainer, which lives until it returns, but not step it. */
 typedef kdst_status (*kdst_progress_fn)(void *user_data, kdst_trainer *trainer, kdst_event event);
 
 /** Makes a trainer.
  *
  *  @param      model      makes logits [B, K] from images; retained
  *  @param      loss       retained
- *  @param      optimizer  holds the parameters to update; retained. Its learning rate is the base rate of the schedule
+ *  @param      optimizer  holds the parameters to update; retained. Its learning rate is the base rate of the schedule: it is read
+ *                         here, and set for each step, so that a second trainer on the same optimiser begins where the first ended
  *  @param      loader     training data; retained
  *  @param      options    nullable; schema "trainer": epochs [1,1000000] = 1, bins [1,1000] = 15 (of the validation's calibration)
  *  @param[out] out        new; released with kdst_trainer_release
@@ -85,9 +88,9 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_validation(kdst_trainer *tr
  *
  *  @param trainer    the trainer
  *  @param progress   nullable: none
- *  @param user_data  its first argument, nullable
+ *  @param user_data  its first argument, nullable; retained until destroy runs
  *  @param destroy    nullable; runs once when the registration ends, also when this call fails
- *  @status INVALID_ARGUMENT (NULL)
+ *  @status INVALID_ARGUMENT (NULL), STATE (called by the progress function itself)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_progress(
     kdst_trainer *trainer, kdst_progress_fn progress, void *user_data, kdst_destroy_fn destroy);
@@ -99,8 +102,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_progress(
  *  @param      trainer    the trainer
  *  @param[out] out_event  what was done
  *  @status INVALID_ARGUMENT (NULL, label out of range, logit not finite), STATE (loss or gradient not finite; the loss needs a teacher and
- *          there is none), SHAPE and DTYPE (model, teacher and data do not fit), CANCELLED, OUT_OF_MEMORY, CALLBACK (or whatever a
- *          callback of the caller's returned)
+ *          there is none; the optimiser has no tensors; called by the progress function), SHAPE and DTYPE (model, teacher and data do
+ *          not fit), CANCELLED, OUT_OF_MEMORY, CALLBACK (or whatever a callback of the caller's returned)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_step(kdst_trainer *trainer, kdst_event *out_event);
 
@@ -135,8 +138,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_get_history(kdst_trainer *train
 /** Metrics of the last validation.
  *
  *  @param      trainer  the trainer
- *  @param[out] out      borrowed until the next epoch ends or the trainer is released
- *  @status INVALID_ARGUMENT (NULL), NOT_FOUND (no validation yet)
+ *  @param[out] out      borrowed until the next epoch ends, another validation is set or the trainer is released
+ *  @status INVALID_ARGUMENT (NULL), NOT_FOUND (no whole validation yet: not since it was set, failed or was loaded)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_get_metrics(kdst_trainer *trainer, kdst_metrics **out);
 

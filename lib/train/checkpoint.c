@@ -270,7 +270,7 @@ static kdst_status apply(
     if (status) return status;
     memcpy(t->history, kdst__tensor_data(history), (size_t)(at->epoch * KDST__HISTORY_COLUMNS) * sizeof(double));
     t->at = *at;
-    t->taken = -1;
+    t->validated = false;
     return KDST_STATUS_OK;
 }
 

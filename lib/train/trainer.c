@@ -7,7 +7,9 @@
  */
 #include "train/trainer.h"
 
+#include "core/format.h"
 #include "core/options.h"
+#include "nn/optimizer.h"
 #include "train/metrics.h"
 
 #include <math.h>
@@ -152,6 +154,7 @@ kdst_status kdst_trainer_set_validation(kdst_trainer *t, kdst_loader *loader)
     if (status) return status;
     replace(&t->metrics, metrics);
     replace(&t->validation, loader);
+    t->validated = false;
     kdst__handle_release(metrics);
     return KDST_STATUS_OK;
 }
@@ -164,6 +167,10 @@ kdst_status kdst_trainer_set_progress(
         return KDST_STATUS_INVALID_ARGUMENT;
     }
     kdst__enter(t->base.ctx);
+    if (t->calling) {
+        if (destroy) destroy(user_data);
+        return kdst__fail(t->base.ctx, KDST_STATUS_STATE, "trainer_set_progress: called by the progress function");
+    }
     kdst_destroy_fn old = t->progress_destroy;
     void *old_data = t->progress_data;
     t->progress = progress;
@@ -242,8 +249,10 @@ static kdst_status end_epoch(kdst_trainer *t)
 {
     kdst_status status = KDST_STATUS_OK;
     if (t->validation) {
+        t->validated = false;
         status = kdst_metrics_reset(t->metrics);
         if (!status) status = kdst__metrics_add_loader("trainer_step", t->metrics, t->model, t->validation);
+        t->validated = !status;
     }
     if (!status) note_epoch(t, t->validation ? t->metrics : NULL);
     return status;
@@ -257,12 +266,11 @@ static kdst_status next_batch(kdst_trainer *t, kdst_tensor **x, kdst_tensor **y)
         at->samples = at->hits = 0;
         at->loss_sum = 0;
     }
-    /* the beginning of an epoch, a step that failed after it took its batch, or a checkpoint */
-    if (at->batch == 0 || t->taken != at->batch) {
+    /* a new epoch, a step that failed after it took its batch, a checkpoint, or another user of the loader */
+    if (kdst_loader_get_epoch(t->loader) != at->epoch || kdst_loader_get_position(t->loader) != at->batch) {
         status = kdst_loader_set_epoch(t->loader, at->epoch);
         if (!status) status = kdst_loader_set_position(t->loader, at->batch);
     }
-    t->taken = at->batch + 1;
     if (!status) status = kdst_loader_next(t->loader, x, y);
     if (!status && !*x)
         status = kdst__fail(t->base.ctx, KDST_STATUS_STATE, "trainer_step: the loader ended after %lld of %lld batches",
@@ -304,6 +312,20 @@ static kdst_status step(kdst_trainer *t, kdst_event *event)
     return status;
 }
 
+/* The function may drop the caller's last reference: the trainer lives until it has returned. */
+static kdst_status report(kdst_trainer *t, kdst_event event)
+{
+    kdst_context *ctx = t->base.ctx;
+    kdst__scopes before;
+    if (!t->progress) return KDST_STATUS_OK;
+    if (!kdst__scopes_enter(ctx, true, &before)) return kdst__fail_memory(ctx, "trainer_step");
+    t->calling = true;
+    kdst_status status = t->progress(t->progress_data, t, event);
+    t->calling = false;
+    kdst__scopes_leave(ctx, &before);
+    return status ? kdst__fail_callback(ctx, status, "trainer_step") : KDST_STATUS_OK;
+}
+
 kdst_status kdst_trainer_step(kdst_trainer *t, kdst_event *out_event)
 {
     if (out_event) *out_event = 0;
@@ -311,19 +333,24 @@ kdst_status kdst_trainer_step(kdst_trainer *t, kdst_event *out_event)
     kdst_context *ctx = t->base.ctx;
     kdst__enter(ctx);
     if (!out_event) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "trainer_step: out_event is NULL");
+    if (t->calling) return kdst__fail(ctx, KDST_STATUS_STATE, "trainer_step: called by the progress function");
     kdst_status status = kdst__check_cancelled(ctx, "trainer_step");
     if (status) return status;
     if (t->at.epoch == t->epochs) {
         *out_event = KDST_EVENT_FINISHED;
         return KDST_STATUS_OK;
     }
+    if (!t->optimizer->count)
+        return kdst__fail(
+            ctx, KDST_STATUS_STATE, "trainer_step: the optimizer has no tensors; add the model with optimizer_add_layer");
     kdst_event event = 0;
     status = step(t, &event);
     if (status) return status;
     *out_event = event;
-    if (!t->progress) return KDST_STATUS_OK;
-    status = t->progress(t->progress_data, t, event);
-    return status ? kdst__fail_callback(ctx, status, "trainer_step") : KDST_STATUS_OK;
+    kdst__handle_retain(t);
+    status = report(t, event);
+    kdst__handle_release(t);
+    return status;
 }
 
 kdst_status kdst_trainer_run(kdst_trainer *trainer)
@@ -331,7 +358,9 @@ kdst_status kdst_trainer_run(kdst_trainer *trainer)
     kdst_event event = 0;
     kdst_status status = KDST_STATUS_OK;
     if (!trainer) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__handle_retain(trainer);
     while (!status && event != KDST_EVENT_FINISHED) status = kdst_trainer_step(trainer, &event);
+    kdst__handle_release(trainer);
     return status;
 }
 
@@ -355,12 +384,15 @@ kdst_status kdst_trainer_get(kdst_trainer *t, const char *key, double *out)
         {"ece", last ? last[4] : NAN}, {"best_accuracy", at->best_accuracy},
         {"best_epoch", at->best_epoch ? (double)at->best_epoch : NAN},
     };
-    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
-        if (strcmp(key, figures[i].key)) continue;
-        *out = figures[i].value;
-        return KDST_STATUS_OK;
+    char known[256] = "";
+    for (size_t i = 0, used = 0; i < sizeof figures / sizeof *figures; i++) {
+        if (!strcmp(key, figures[i].key)) {
+            *out = figures[i].value;
+            return KDST_STATUS_OK;
+        }
+        used += (size_t)kdst__format(known + used, sizeof known - used, "%s%s", i ? ", " : "", figures[i].key);
     }
-    return kdst__fail(t->base.ctx, KDST_STATUS_NOT_FOUND, "trainer_get: no figure \"%s\"", key);
+    return kdst__fail(t->base.ctx, KDST_STATUS_NOT_FOUND, "trainer_get: no figure \"%.64s\"; there are %s", key, known);
 }
 
 kdst_status kdst_trainer_get_history(kdst_trainer *t, kdst_tensor **out)
@@ -379,7 +411,7 @@ kdst_status kdst_trainer_get_metrics(kdst_trainer *t, kdst_metrics **out)
     if (!t) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(t->base.ctx);
     if (!out) return kdst__fail(t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "trainer_get_metrics: out is NULL");
-    if (!t->metrics || !t->at.epoch)
+    if (!t->validated)
         return kdst__fail(t->base.ctx, KDST_STATUS_NOT_FOUND, "trainer_get_metrics: no validation yet");
     *out = t->metrics;
     return KDST_STATUS_OK;

@@ -30,14 +30,15 @@ struct kdst_trainer {
     kdst_schedule *schedule;
     kdst_loader *loader, *validation;
     kdst_metrics *metrics;
+    bool validated; /* metrics hold a whole validation */
     int64_t epochs, bins;
     double base_rate;
-    int64_t taken; /* batches the loader has given of the running epoch */
     kdst__run_position at;
     double *history; /* [epochs, KDST__HISTORY_COLUMNS], the first at.epoch rows filled */
     kdst_progress_fn progress;
     void *progress_data;
     kdst_destroy_fn progress_destroy;
+    bool calling; /* progress runs */
 };
 
 #endif

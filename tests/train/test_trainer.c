@@ -140,6 +140,160 @@ START_TEST(progress_stops)
 }
 END_TEST
 
+/* What the function below tries, and what it was told. */
+typedef struct attempt {
+    kdst_status step, set;
+    int calls, destroyed, destroyed_inside, release;
+} attempt;
+
+static void end_attempt(void *user_data) { ((attempt *)user_data)->destroyed++; }
+
+static kdst_status attempt_all(void *user_data, kdst_trainer *trainer, kdst_event event)
+{
+    attempt *a = user_data;
+    kdst_event inner = event;
+    a->calls++;
+    a->step = kdst_trainer_step(trainer, &inner);
+    ck_assert_int_eq(inner, 0);
+    a->set = kdst_trainer_set_progress(trainer, NULL, NULL, NULL);
+    if (a->release) kdst_trainer_release(trainer);
+    a->destroyed_inside = a->destroyed;
+    return a->calls == 2 ? KDST_STATUS_CANCELLED : KDST_STATUS_OK;
+}
+
+START_TEST(progress_is_not_reentered)
+{
+    kdst_context *ctx = make_context(1);
+    setup s;
+    attempt a = {0};
+    kdst_event event;
+    ck_assert_int_eq(make_setup(ctx, 2, &s), 0);
+    ck_assert_int_eq(kdst_trainer_set_progress(s.trainer, attempt_all, &a, end_attempt), 0);
+    ck_assert_int_eq(kdst_trainer_step(s.trainer, &event), 0);
+    ck_assert_int_eq(a.step, KDST_STATUS_STATE);
+    ck_assert_int_eq(a.set, KDST_STATUS_STATE);
+    ck_assert_int_eq(a.destroyed, 0);
+    ck_assert_double_eq(trainer_figure(s.trainer, "step"), 1);
+    /* outside of the function both work as ever, after a failure too */
+    ck_assert_int_eq(kdst_trainer_step(s.trainer, &event), KDST_STATUS_CANCELLED);
+    ck_assert_int_eq(kdst_trainer_set_progress(s.trainer, NULL, NULL, NULL), 0);
+    ck_assert_int_eq(a.destroyed, 1);
+    ck_assert_int_eq(kdst_trainer_step(s.trainer, &event), 0);
+    free_setup(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
+/* The last reference goes inside the function: in a step, and in a run. */
+START_TEST(progress_releases_the_trainer)
+{
+    kdst_context *ctx = make_context(1);
+    setup s;
+    attempt a = {.release = 1, .calls = 1};
+    kdst_event event;
+    ck_assert_int_eq(make_setup(ctx, 2, &s), 0);
+    ck_assert_int_eq(kdst_trainer_set_progress(s.trainer, attempt_all, &a, end_attempt), 0);
+    ck_assert_int_eq(_i ? kdst_trainer_run(s.trainer) : kdst_trainer_step(s.trainer, &event), KDST_STATUS_CANCELLED);
+    ck_assert_int_eq(a.destroyed_inside, 0);
+    ck_assert_int_eq(a.destroyed, 1);
+    s.trainer = NULL;
+    free_setup(&s);
+    ck_assert_int_eq(kdst_context_live_count(ctx), 0);
+    kdst_context_release(ctx);
+}
+END_TEST
+
+/* A scope without recording that the function leaves open ends with it, and it cannot end the caller's. */
+static kdst_status leave_a_scope_open(void *user_data, kdst_trainer *trainer, kdst_event event)
+{
+    kdst_context *ctx = user_data;
+    (void)trainer, (void)event;
+    ck_assert_int_eq(kdst_no_grad_end(ctx), KDST_STATUS_STATE);
+    return kdst_no_grad_begin(ctx);
+}
+
+START_TEST(progress_has_scopes_of_its_own)
+{
+    kdst_context *ctx = make_context(1);
+    setup s;
+    ck_assert_int_eq(make_setup(ctx, 2, &s), 0);
+    ck_assert_int_eq(kdst_trainer_set_progress(s.trainer, leave_a_scope_open, ctx, NULL), 0);
+    ck_assert_msg(kdst_trainer_run(s.trainer) == 0, "%s", kdst_context_message(ctx));
+    ck_assert_int_eq(kdst_no_grad_end(ctx), KDST_STATUS_STATE);
+    free_setup(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
+/* Metrics are those of a whole validation or none: not after another one was set, failed, or the trainer was loaded. */
+START_TEST(metrics_of_the_last_validation)
+{
+    kdst_context *ctx = make_context(1);
+    setup s;
+    kdst_metrics *metrics = NULL;
+    kdst_event event = 0;
+    double count = 0;
+    ck_assert_int_eq(make_setup(ctx, 3, &s), 0);
+    ck_assert_int_eq(kdst_trainer_get_metrics(s.trainer, &metrics), KDST_STATUS_NOT_FOUND);
+    while (event != KDST_EVENT_EPOCH) ck_assert_int_eq(kdst_trainer_step(s.trainer, &event), 0);
+    ck_assert_int_eq(kdst_trainer_get_metrics(s.trainer, &metrics), 0);
+    ck_assert_int_eq(kdst_metrics_get(metrics, "count", &count), 0);
+    ck_assert_double_eq(count, 30);
+    ck_assert_int_eq(kdst_trainer_set_validation(s.trainer, s.validation), 0);
+    ck_assert_int_eq(kdst_trainer_get_metrics(s.trainer, &metrics), KDST_STATUS_NOT_FOUND);
+    ck_assert_ptr_null(metrics);
+    for (event = 0; event != KDST_EVENT_EPOCH;) ck_assert_int_eq(kdst_trainer_step(s.trainer, &event), 0);
+    ck_assert_int_eq(kdst_trainer_get_metrics(s.trainer, &metrics), 0);
+    free_setup(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
+/* Nothing would be learnt, without a word. */
+START_TEST(an_optimizer_without_tensors)
+{
+    kdst_context *ctx = make_context(1);
+    setup s;
+    kdst_optimizer *empty = NULL;
+    kdst_trainer *trainer = NULL;
+    ck_assert_int_eq(make_setup(ctx, 1, &s), 0);
+    ck_assert_int_eq(kdst_optimizer_adam_create(ctx, NULL, &empty), 0);
+    ck_assert_int_eq(kdst_trainer_create(s.model, s.loss, empty, s.loader, NULL, &trainer), 0);
+    ck_assert_int_eq(kdst_trainer_run(trainer), KDST_STATUS_STATE);
+    ck_assert_ptr_nonnull(strstr(kdst_context_message(ctx), "the optimizer has no tensors"));
+    ck_assert_int_eq(kdst_optimizer_add_layer(empty, s.model), 0); /* in time is soon enough */
+    ck_assert_int_eq(kdst_trainer_run(trainer), 0);
+    kdst_trainer_release(trainer);
+    kdst_optimizer_release(empty);
+    free_setup(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
+/* Who else takes batches from the loader does not change what the trainer sees. */
+START_TEST(a_loader_with_two_users)
+{
+    uint64_t bits[2];
+    for (int shared = 0; shared < 2; shared++) {
+        kdst_context *ctx = make_context(1);
+        setup s;
+        kdst_event event = 0;
+        ck_assert_int_eq(make_setup(ctx, 2, &s), 0);
+        while (event != KDST_EVENT_FINISHED) {
+            kdst_tensor *x = NULL, *y = NULL;
+            ck_assert_msg(kdst_trainer_step(s.trainer, &event) == 0, "%s", kdst_context_message(ctx));
+            if (shared) ck_assert_int_eq(kdst_loader_next(s.loader, &x, &y), 0);
+            kdst_tensor_release(x);
+            kdst_tensor_release(y);
+        }
+        bits[shared] = fingerprint(&s);
+        free_setup(&s);
+        kdst_context_release(ctx);
+    }
+    ck_assert(bits[0] == bits[1]);
+}
+END_TEST
+
 START_TEST(cancel_stops)
 {
     kdst_context *ctx = make_context(1);
@@ -196,6 +350,10 @@ START_TEST(bad_arguments)
     ck_assert_int_eq(kdst_trainer_set_schedule(s.trainer, o.schedule), KDST_STATUS_INVALID_ARGUMENT);
     ck_assert_int_eq(kdst_trainer_get(s.trainer, "speed", &value), KDST_STATUS_NOT_FOUND);
     ck_assert(isnan(value));
+    ck_assert_str_eq(
+        kdst_context_message(ctx),
+        "trainer_get: no figure \"speed\"; there are epoch, epochs, step, steps_per_epoch, samples, samples_per_epoch, learning_rate, "
+        "loss, epoch_loss, epoch_accuracy, accuracy, nll, ece, best_accuracy, best_epoch");
     ck_assert_int_eq(kdst_trainer_step(s.trainer, NULL), KDST_STATUS_INVALID_ARGUMENT);
     kdst_options_release(options);
     free_setup(&s);
@@ -236,6 +394,12 @@ int main(void)
     tcase_add_test(training, any_number_of_threads);
     tcase_add_test(training, teacher_is_left_alone);
     tcase_add_test(stopping, progress_stops);
+    tcase_add_test(stopping, progress_is_not_reentered);
+    tcase_add_loop_test(stopping, progress_releases_the_trainer, 0, 2);
+    tcase_add_test(stopping, progress_has_scopes_of_its_own);
+    tcase_add_test(training, metrics_of_the_last_validation);
+    tcase_add_test(failing, an_optimizer_without_tensors);
+    tcase_add_test(training, a_loader_with_two_users);
     tcase_add_test(stopping, cancel_stops);
     tcase_add_test(stopping, non_finite_stops);
     tcase_add_test(failing, bad_arguments);
