@@ -194,6 +194,11 @@ START_TEST(scopes_without_recording)
     expect_failure(kdst_no_grad_end(ctx), KDST_STATUS_STATE, "no scope is open");
     expect_ok(kdst_mul(x, x, &y));
     ck_assert_int_eq(kdst_tensor_get_requires_grad(y), 1);
+    /* ended on the way out of a failure, the message is still there to be read */
+    expect_ok(kdst_no_grad_begin(ctx));
+    expect_failure(kdst_softmax(x, 0, &(kdst_tensor *){NULL}), KDST_STATUS_INVALID_ARGUMENT, "axis is 0");
+    ck_assert_int_eq(kdst_no_grad_end(ctx), KDST_STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(kdst_context_message(ctx), "axis is 0"));
     ck_assert_int_eq(kdst_no_grad_begin(NULL), KDST_STATUS_INVALID_ARGUMENT);
     ck_assert_int_eq(kdst_no_grad_end(NULL), KDST_STATUS_INVALID_ARGUMENT);
     kdst_tensor_release(y);
@@ -217,6 +222,52 @@ START_TEST(mapped_for_writing)
     kdst_tensor_release(y);
     kdst_tensor_release(square);
     kdst_tensor_release(x);
+}
+END_TEST
+
+/* y, x, the operation and the context: all of the caller's references go inside the callback. */
+typedef struct last_references {
+    kdst_context *ctx;
+    kdst_operation *operation;
+    kdst_tensor *x, *y;
+    int destroyed;
+} last_references;
+
+static kdst_status makes_sum(void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+{
+    (void)user_data, (void)count;
+    return kdst_sum(inputs[0], NULL, 0, 0, out);
+}
+
+static kdst_status releases_everything(
+    void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor *y, kdst_tensor *dy,
+    kdst_tensor *const *d_inputs)
+{
+    last_references *r = user_data;
+    (void)inputs, (void)count, (void)y, (void)dy;
+    kdst_tensor_release(r->x);
+    kdst_tensor_release(r->y);
+    kdst_operation_release(r->operation);
+    kdst_context_release(r->ctx);
+    ck_assert_int_eq(r->destroyed, 0);
+    return kdst_tensor_set_value(d_inputs[0], 1);
+}
+
+static void note_end(void *user_data)
+{
+    ((last_references *)user_data)->destroyed++;
+}
+
+START_TEST(last_references_go_inside)
+{
+    last_references r = {.ctx = context_with_threads(1)};
+    r.x = filled_in(r.ctx, F64, SHAPE(3), 1);
+    ck_assert_int_eq(kdst_tensor_set_requires_grad(r.x, 1), 0);
+    ck_assert_int_eq(
+        kdst_operation_create(r.ctx, "last", makes_sum, releases_everything, &r, note_end, &r.operation), 0);
+    ck_assert_int_eq(kdst_operation_run(r.operation, &r.x, 1, &r.y), 0);
+    ck_assert_int_eq(kdst_backward(r.y, NULL, NULL), 0);
+    ck_assert_int_eq(r.destroyed, 1);
 }
 END_TEST
 
@@ -309,6 +360,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, a_leaf_may_stop_asking);
     tcase_add_test(tests, scopes_without_recording);
     tcase_add_loop_test(tests, mapped_for_writing, 0, 2);
+    tcase_add_test(tests, last_references_go_inside);
     tcase_add_test(tests, bad_arguments);
     tcase_add_test(tests, dy_may_be_a_view);
     tcase_add_test(tests, each_allocation_of_a_pass);
