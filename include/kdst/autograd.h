@@ -155,7 +155,7 @@ typedef kdst_status (*kdst_function_fn)(
  *  @param      user_data  its first argument, nullable
  *  @param      inputs     [count] leaves; their values are changed and restored
  *  @param      count      1 to 8
- *  @param      options    nullable; schema "gradient_check": step (0,1] = 1e-6, rtol [0,inf) = 1e-6, atol [0,inf) = 1e-8,
+ *  @param      options    nullable; schema "gradient_check": step (0,1] = 1e-5, rtol [0,inf) = 1e-6, atol [0,inf) = 1e-8,
  *                         seed = 1, elements [0,inf) = 0 (check at most this many elements of each input, 0: all)
  *  @param[out] out_worst  largest |difference| / (atol + rtol * |expected|): the check passes when it is <= 1
  *  @status INVALID_ARGUMENT (NULL, count out of range, option), STATE (no input requires a gradient, or one that does is no leaf or not
