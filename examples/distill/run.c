@@ -88,16 +88,29 @@ static bool make_optimizer(experiment *e, const job *j, double rate, kdst_layer 
     return status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status);
 }
 
+/* Steps where the rate falls: after 3, 6 and 8 tenths of the epochs. Of few epochs some of these are the same, or none. */
+static int64_t milestones_of(int64_t epochs, int64_t steps_per_epoch, int64_t out[3])
+{
+    static const int64_t tenths[3] = {3, 6, 8};
+    int64_t count = 0, last = 0;
+    for (int i = 0; i < 3; i++) {
+        int64_t epoch = epochs * tenths[i] / 10;
+        if (epoch > last) out[count++] = epoch * steps_per_epoch;
+        last = epoch;
+    }
+    return count;
+}
+
 static bool make_schedule(experiment *e, const job *j, int64_t steps_per_epoch, kdst_schedule **out)
 {
     const settings *s = e->settings;
     int64_t epochs = epochs_of(s, j), warmup = s->warmup_epochs < epochs ? s->warmup_epochs : epochs - 1;
-    int64_t milestones[3] = {epochs * 3 / 10 * steps_per_epoch, epochs * 6 / 10 * steps_per_epoch, epochs * 8 / 10 * steps_per_epoch};
+    int64_t milestones[3], count = milestones_of(epochs, steps_per_epoch, milestones);
     kdst_options *o = NULL;
     kdst_status status = kdst_options_create(&o);
     if (!status && strcmp(s->schedule, "constant")) status = kdst_options_set_int(o, "warmup", warmup * steps_per_epoch);
     if (!status && !strcmp(s->schedule, "step")) {
-        status = kdst_options_set_ints(o, "milestones", milestones, 3);
+        if (count) status = kdst_options_set_ints(o, "milestones", milestones, count);
         if (!status) status = kdst_options_set_float(o, "gamma", 0.2);
         if (!status) status = kdst_schedule_step_create(e->ctx, o, out);
     } else if (!status && !strcmp(s->schedule, "cosine")) {

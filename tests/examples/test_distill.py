@@ -171,6 +171,15 @@ class Distill(unittest.TestCase):
             first = first or bits
             self.assertEqual(bits, first, '%d threads' % threads)
 
+    def test_rates_of_the_step_schedule(self):
+        """A fifth after 3, 6 and 8 tenths of the epochs; few epochs have fewer steps."""
+        for epochs, falls in ((1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (5, [0, 1, 1, 2, 3]), (10, [0, 0, 0, 1, 1, 1, 2, 2, 3, 3])):
+            name = 'e%d' % epochs
+            self.good('--variants', 'baseline', '--seeds', '1', '--schedule', 'step', '--epochs', epochs, out=name)
+            lines = (self.out(name) / 'log.jsonl').read_text().splitlines()
+            rates = [json.loads(line)['learning_rate'] for line in lines]
+            self.assertEqual(rates, [float('%.6g' % (0.05 * 0.2 ** n)) for n in falls], '%d epochs' % epochs)
+
     # ---- interruptions ----
 
     def test_killed_and_resumed(self):
