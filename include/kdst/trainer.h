@@ -78,6 +78,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_schedule(kdst_trainer *trai
 
 /** Sets the data that the model is validated on after each epoch.
  *
+ *  The metrics are over the classes of the training data, or over the model's outputs where those are more.
+ *
  *  @param trainer  the trainer
  *  @param loader   nullable: none; retained
  *  @status INVALID_ARGUMENT (NULL, another context, fewer classes than the training data)

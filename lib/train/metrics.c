@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define TOP 5
+#define MOST_CLASSES 100000
 
 typedef struct config {
     int64_t bins;
@@ -54,9 +55,9 @@ kdst_status kdst_metrics_create(kdst_context *ctx, int64_t classes, const kdst_o
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
     if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_create: out is NULL");
-    if (classes < 1 || classes > 100000)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_create: classes is %lld, allowed is 1 to 100000",
-                          (long long)classes);
+    if (classes < 1 || classes > MOST_CLASSES)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_create: classes is %lld, allowed is 1 to %d",
+                          (long long)classes, MOST_CLASSES);
     kdst_status status = kdst__options_parse(ctx, "metrics_create", &kdst__schema_metrics, options, &settings);
     if (status) return status;
     kdst_metrics *m = kdst__handle_create(ctx, &metrics_class, sizeof *m);
@@ -190,7 +191,22 @@ kdst_status kdst_metrics_add(kdst_metrics *metrics, kdst_tensor *logits, kdst_te
     return add_batch(metrics, logits, labels);
 }
 
-static kdst_status add_epoch(const char *function, kdst_metrics *m, kdst_layer *model, kdst_loader *loader)
+/* Makes room for a model with more outputs than the data has classes; no sample has been added yet. */
+static kdst_status widen(kdst_metrics *m, const char *function, int64_t classes)
+{
+    kdst__memory *memory = kdst__context_memory(m->base.ctx);
+    if (classes > MOST_CLASSES)
+        return kdst__fail(m->base.ctx, KDST_STATUS_SHAPE, "%s: the model has %lld outputs, allowed are %d classes", function,
+                          (long long)classes, MOST_CLASSES);
+    int64_t *confusion = kdst__alloc_zero(memory, (size_t)(classes * classes) * sizeof *confusion);
+    if (!confusion) return kdst__fail_memory(m->base.ctx, function);
+    kdst__free(memory, m->confusion, (size_t)(m->classes * m->classes) * sizeof *m->confusion);
+    m->confusion = confusion;
+    m->classes = classes;
+    return KDST_STATUS_OK;
+}
+
+static kdst_status add_epoch(const char *function, kdst_metrics *m, kdst_layer *model, kdst_loader *loader, bool widens)
 {
     kdst_status status = kdst_loader_set_epoch(loader, kdst_loader_get_epoch(loader));
     while (!status && !(status = kdst__check_cancelled(m->base.ctx, function))) {
@@ -198,6 +214,8 @@ static kdst_status add_epoch(const char *function, kdst_metrics *m, kdst_layer *
         status = kdst_loader_next(loader, &x, &y);
         bool end = !x;
         if (!status && !end) status = kdst_layer_run(model, x, &logits);
+        if (!status && !end && widens && !m->count && logits->rank == 2 && logits->shape[1] > m->classes)
+            status = widen(m, function, logits->shape[1]);
         if (!status && !end) status = add_batch(m, logits, y);
         kdst__handle_release(logits);
         kdst__handle_release(y);
@@ -207,11 +225,12 @@ static kdst_status add_epoch(const char *function, kdst_metrics *m, kdst_layer *
     return status;
 }
 
-kdst_status kdst__metrics_add_loader(const char *function, kdst_metrics *m, kdst_layer *model, kdst_loader *loader)
+kdst_status kdst__metrics_add_loader(
+    const char *function, kdst_metrics *m, kdst_layer *model, kdst_loader *loader, bool widens)
 {
     kdst_context *ctx = m->base.ctx;
     if (!kdst__eval_push(ctx)) return kdst__fail_memory(ctx, function);
-    kdst_status status = add_epoch(function, m, model, loader);
+    kdst_status status = add_epoch(function, m, model, loader, widens);
     kdst__eval_pop(ctx);
     if (!status) status = kdst_loader_set_epoch(loader, kdst_loader_get_epoch(loader));
     return status;
@@ -227,7 +246,7 @@ kdst_status kdst_metrics_add_loader(kdst_metrics *m, kdst_layer *model, kdst_loa
     if (((kdst__handle *)model)->ctx != ctx || ((kdst__handle *)loader)->ctx != ctx)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_add_loader: %s belongs to another context",
                           ((kdst__handle *)model)->ctx != ctx ? "model" : "loader");
-    return kdst__metrics_add_loader("metrics_add_loader", m, model, loader);
+    return kdst__metrics_add_loader("metrics_add_loader", m, model, loader, false);
 }
 
 int64_t kdst__metrics_count_hits(kdst_tensor *logits, kdst_tensor *labels)

@@ -7,8 +7,10 @@
 
 #include <kdst/metrics.h>
 
-/* Adds one epoch of a loader, from its first batch, in eval mode and without recording. */
-kdst_status kdst__metrics_add_loader(const char *function, kdst_metrics *metrics, kdst_layer *model, kdst_loader *loader);
+/* Adds one epoch of a loader, from its first batch, in eval mode and without recording. `widens`: metrics without a sample take
+ * the number of the model's outputs where that is larger than their own. */
+kdst_status kdst__metrics_add_loader(
+    const char *function, kdst_metrics *metrics, kdst_layer *model, kdst_loader *loader, bool widens);
 
 /* How many rows of contiguous logits [B, K] have their largest element (the first of equal ones) at the label. */
 int64_t kdst__metrics_count_hits(kdst_tensor *logits, kdst_tensor *labels);

@@ -251,7 +251,7 @@ static kdst_status end_epoch(kdst_trainer *t)
     if (t->validation) {
         t->validated = false;
         status = kdst_metrics_reset(t->metrics);
-        if (!status) status = kdst__metrics_add_loader("trainer_step", t->metrics, t->model, t->validation);
+        if (!status) status = kdst__metrics_add_loader("trainer_step", t->metrics, t->model, t->validation, true);
         t->validated = !status;
     }
     if (!status) note_epoch(t, t->validation ? t->metrics : NULL);

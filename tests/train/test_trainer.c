@@ -249,6 +249,43 @@ START_TEST(metrics_of_the_last_validation)
 }
 END_TEST
 
+/* A network of ten outputs on data of three classes, as a part of a larger set may have. */
+START_TEST(more_outputs_than_classes)
+{
+    kdst_context *ctx = make_context(1);
+    setup s;
+    kdst_layer *wide = NULL, *child = NULL;
+    kdst_optimizer *optimizer = NULL;
+    kdst_trainer *trainer = NULL;
+    kdst_metrics *metrics = NULL;
+    kdst_tensor *confusion = NULL;
+    double accuracy = NAN;
+    ck_assert_int_eq(make_setup(ctx, 1, &s), 0);
+    ck_assert_int_eq(kdst_layer_sequential_create(ctx, &wide), 0);
+    ck_assert_int_eq(kdst_layer_flatten_create(ctx, &child), 0);
+    ck_assert_int_eq(add(wide, NULL, 0, child), 0);
+    ck_assert_int_eq(kdst_layer_linear_create(ctx, SIDE * SIDE, 10, NULL, &child), 0);
+    ck_assert_int_eq(add(wide, NULL, 0, child), 0);
+    ck_assert_int_eq(kdst_optimizer_adam_create(ctx, NULL, &optimizer), 0);
+    ck_assert_int_eq(kdst_optimizer_add_layer(optimizer, wide), 0);
+    ck_assert_int_eq(kdst_trainer_create(wide, s.loss, optimizer, s.loader, NULL, &trainer), 0);
+    ck_assert_int_eq(kdst_trainer_set_validation(trainer, s.validation), 0);
+    ck_assert_msg(kdst_trainer_run(trainer) == 0, "%s", kdst_context_message(ctx));
+    ck_assert_int_eq(kdst_trainer_get(trainer, "accuracy", &accuracy), 0);
+    ck_assert(accuracy >= 0 && accuracy <= 1);
+    ck_assert_int_eq(kdst_trainer_get_metrics(trainer, &metrics), 0);
+    ck_assert_int_eq(kdst_metrics_get_confusion(metrics, &confusion), 0);
+    ck_assert_int_eq(kdst_tensor_get_size(confusion, 0), 10);
+    kdst_tensor_release(confusion);
+    kdst_trainer_release(trainer);
+    kdst_optimizer_release(optimizer);
+    kdst_layer_release(wide);
+    free_setup(&s);
+    ck_assert_int_eq(kdst_context_live_count(ctx), 0);
+    kdst_context_release(ctx);
+}
+END_TEST
+
 /* Nothing would be learnt, without a word. */
 START_TEST(an_optimizer_without_tensors)
 {
@@ -398,6 +435,7 @@ int main(void)
     tcase_add_loop_test(stopping, progress_releases_the_trainer, 0, 2);
     tcase_add_test(stopping, progress_has_scopes_of_its_own);
     tcase_add_test(training, metrics_of_the_last_validation);
+    tcase_add_test(training, more_outputs_than_classes);
     tcase_add_test(failing, an_optimizer_without_tensors);
     tcase_add_test(training, a_loader_with_two_users);
     tcase_add_test(stopping, cancel_stops);
