@@ -3,7 +3,8 @@
  *
  * y = scale * sum x over the reduced axes, scale 1 or 1 / (number of elements summed); dx += scale dy, stretched over
  * them.
- * Sums are pairwise in blocks cut by the shape alone: accurate, and the same bits for any number of threads.
+ * Sums are taken in double, of short blocks of the type itself, and cut by the shape alone: accurate, and the same bits
+ * for any number of threads.
  */
 #include "autograd/ops.h"
 
