@@ -21,7 +21,8 @@ static double draw_value(const source *s, uint64_t i)
 }
 static double draw_uniform(const source *s, uint64_t i)
 {
-    return s->a + (s->b - s->a) * kdst__uniform(s->seed, s->stream, i);
+    double value = s->a + (s->b - s->a) * kdst__uniform(s->seed, s->stream, i);
+    return value < s->b || s->a == s->b ? value : nextafter(s->b, s->a); /* the sum may round up to the end */
 }
 static double draw_normal(const source *s, uint64_t i)
 {

@@ -73,6 +73,7 @@ START_TEST(test_claims)
     static const uint32_t claims[][4] = {
         {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX},
         {N, 1 << 16, 1 << 16, 1 << 16},
+        {N, 1u << 31, 1u << 31, 4}, /* 0 in 64 bits */
         {N, 1, 1 << 15, 1 << 15},
         {N, 2, H, W},
     };

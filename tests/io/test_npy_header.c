@@ -113,6 +113,26 @@ START_TEST(beginnings)
 }
 END_TEST
 
+/* As much text as there is room for, and one byte more: what follows the dictionary is spaces. */
+START_TEST(longest_text)
+{
+    enum { LONGEST = 16384 };
+    static char text[LONGEST + 1];
+    kdst_tensor *t = NULL;
+    int n = snprintf(text, sizeof text, "{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}");
+    memset(text + n, ' ', sizeof text - (size_t)n);
+    for (int version = 1; version <= 3; version++) {
+        start_file(version, text, LONGEST);
+        add_data("x", 1);
+        ck_assert_msg(load_as(NULL, &t) == KDST_STATUS_OK, "%s", kdst_context_message(ctx));
+        kdst_tensor_release(t);
+        start_file(version, text, LONGEST + 1);
+        add_data("x", 1);
+        refuses(KDST_STATUS_FORMAT, "its header has 16385 bytes, allowed are 16384");
+    }
+}
+END_TEST
+
 START_TEST(every_cut)
 {
     static const char *const orders[] = {"False", "True"};
@@ -158,6 +178,7 @@ int main(void)
     tcase_add_test(headers, other_ways_to_write_a_header);
     tcase_add_test(headers, hostile_headers);
     tcase_add_test(headers, beginnings);
+    tcase_add_test(headers, longest_text);
     tcase_add_test(headers, every_cut);
     tcase_add_test(headers, a_tail_is_refused);
     tcase_add_test(headers, memory_is_taken_only_for_what_is_there);

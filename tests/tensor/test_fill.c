@@ -168,6 +168,11 @@ START_TEST(degenerate_distributions)
     kdst_tensor *t = filled(F64, SHAPE(3), 1);
     expect_ok(kdst_tensor_set_uniform(t, 2, 2));
     expect_close(t, (double[]){2, 2, 2});
+    expect_ok(kdst_tensor_set_uniform(t, 1, 1 + 0x1p-52)); /* nothing lies between them */
+    double *values = doubles(t);
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq(values[i], 1);
+    free(values);
     expect_ok(kdst_tensor_set_normal(t, -1, 0));
     expect_close(t, (double[]){-1, -1, -1});
     kdst_tensor_release(t);

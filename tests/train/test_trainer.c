@@ -344,6 +344,31 @@ START_TEST(cancel_stops)
 }
 END_TEST
 
+/* The largest float32 logits are far enough apart for a loss without end, though every gradient is finite. */
+START_TEST(infinite_loss_stops)
+{
+    const float far[CLASSES] = {-3e38f, -3e38f, 3e38f};
+    kdst_context *ctx = make_context(1);
+    setup s;
+    kdst_tensor *weight = NULL, *bias = NULL;
+    kdst_event event;
+    ck_assert_int_eq(make_setup(ctx, 2, &s), 0);
+    ck_assert_int_eq(kdst_layer_find(s.model, "fc2.weight", &weight), 0);
+    ck_assert_int_eq(kdst_layer_find(s.model, "fc2.bias", &bias), 0);
+    ck_assert_int_eq(kdst_tensor_set_value(weight, 0), 0);
+    ck_assert_int_eq(kdst_tensor_set_data(bias, far, sizeof far), 0);
+    ck_assert_int_eq(kdst_trainer_step(s.trainer, &event), KDST_STATUS_STATE);
+    ck_assert_str_eq(kdst_context_message(ctx), "trainer_step: the loss is inf at step 0");
+    ck_assert_int_eq(event, 0);
+    ck_assert_double_eq(trainer_figure(s.trainer, "step"), 0);
+    float now[CLASSES];
+    ck_assert_int_eq(kdst_tensor_get_data(bias, now, sizeof now), 0);
+    ck_assert_mem_eq(now, far, sizeof now);
+    free_setup(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
 START_TEST(non_finite_stops)
 {
     kdst_context *ctx = make_context(1);
@@ -440,6 +465,7 @@ int main(void)
     tcase_add_test(training, a_loader_with_two_users);
     tcase_add_test(stopping, cancel_stops);
     tcase_add_test(stopping, non_finite_stops);
+    tcase_add_test(stopping, infinite_loss_stops);
     tcase_add_test(failing, bad_arguments);
     tcase_add_test(failing, each_allocation_of_a_step);
     suite_add_tcase(suite, training);

@@ -83,18 +83,18 @@ void KDST__KERNEL(max_pool2d_backward)(
 
 void KDST__KERNEL(avg_pool2d)(const kdst__pool2d_shape *s, int64_t begin, int64_t end, const real *x, real *y)
 {
-    real f = 1 / (real)(s->kh * s->kw);
+    double f = 1 / (double)(s->kh * s->kw);
     for (int64_t plane = begin; plane < end; plane++) {
         const real *from = x + plane * s->h * s->w;
         int64_t at = plane * s->p * s->q;
         for (int64_t p = 0; p < s->p; p++)
             for (int64_t q = 0; q < s->q; q++, at++) {
                 range h = window(s, 0, p), w = window(s, 1, q);
-                real sum = 0;
+                double sum = 0; /* windows may be large */
                 for (int64_t i = h.begin; i < h.end; i++)
                     for (int64_t j = w.begin; j < w.end; j++)
-                        sum += from[i * s->w + j];
-                y[at] = sum * f;
+                        sum += (double)from[i * s->w + j];
+                y[at] = (real)(sum * f);
             }
     }
 }
