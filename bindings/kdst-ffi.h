@@ -175,6 +175,18 @@ kdst_status kdst_tensor_init(kdst_tensor *tensor, const char *kind, const kdst_o
 typedef struct kdst_layer kdst_layer;
 void kdst_layer_retain(kdst_layer *layer);
 void kdst_layer_release(kdst_layer *layer);
+kdst_status kdst_layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
+kdst_status kdst_layer_set_training(kdst_layer *layer, int32_t training);
+int32_t kdst_layer_get_training(const kdst_layer *layer);
+kdst_status kdst_layer_set_trainable(kdst_layer *layer, int32_t trainable);
+kdst_status kdst_layer_clear_grads(kdst_layer *layer);
+int64_t kdst_layer_get_parameter_count(const kdst_layer *layer);
+int64_t kdst_layer_get_state_count(const kdst_layer *layer);
+kdst_status kdst_layer_get_state(kdst_layer *layer, int64_t index, const char **out_name, kdst_tensor **out_tensor, int32_t *out_is_parameter);
+kdst_status kdst_layer_find(kdst_layer *layer, const char *name, kdst_tensor **out);
+kdst_status kdst_layer_copy_state(kdst_layer *destination, kdst_layer *source);
+
+/* layers.h */
 kdst_status kdst_layer_linear_create(kdst_context *ctx, int64_t in_features, int64_t out_features, const kdst_options *options, kdst_layer **out);
 kdst_status kdst_layer_conv2d_create(kdst_context *ctx, int64_t in_channels, int64_t out_channels, const kdst_options *options, kdst_layer **out);
 kdst_status kdst_layer_batch_norm_create(kdst_context *ctx, int64_t channels, const kdst_options *options, kdst_layer **out);
@@ -188,16 +200,6 @@ kdst_status kdst_layer_shortcut_create(kdst_context *ctx, int64_t in_channels, i
 kdst_status kdst_layer_sequential_create(kdst_context *ctx, kdst_layer **out);
 kdst_status kdst_layer_residual_create(kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, const kdst_options *options, kdst_layer **out);
 kdst_status kdst_layer_add(kdst_layer *container, const char *name, kdst_layer *child);
-kdst_status kdst_layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
-kdst_status kdst_layer_set_training(kdst_layer *layer, int32_t training);
-int32_t kdst_layer_get_training(const kdst_layer *layer);
-kdst_status kdst_layer_set_trainable(kdst_layer *layer, int32_t trainable);
-kdst_status kdst_layer_clear_grads(kdst_layer *layer);
-int64_t kdst_layer_get_parameter_count(const kdst_layer *layer);
-int64_t kdst_layer_get_state_count(const kdst_layer *layer);
-kdst_status kdst_layer_get_state(kdst_layer *layer, int64_t index, const char **out_name, kdst_tensor **out_tensor, int32_t *out_is_parameter);
-kdst_status kdst_layer_find(kdst_layer *layer, const char *name, kdst_tensor **out);
-kdst_status kdst_layer_copy_state(kdst_layer *destination, kdst_layer *source);
 
 /* loader.h */
 typedef struct kdst_loader kdst_loader;

@@ -9,6 +9,7 @@
 #include <kdst/distillation.h>
 #include <kdst/init.h>
 #include <kdst/layer.h>
+#include <kdst/layers.h>
 #include <kdst/loader.h>
 #include <kdst/loss.h>
 #include <kdst/metrics.h>

@@ -15,6 +15,7 @@
 #ifndef KDST_AUTOGRAD_OP_H
 #define KDST_AUTOGRAD_OP_H
 
+#include "core/options.h"
 #include "tensor/tensor.h"
 
 #include <kdst/autograd.h>
@@ -52,6 +53,9 @@ struct kdst__op {
     bool strided;                   /* forward reads any strides: inputs are passed as they are */
     bool makes_out;                 /* forward makes call->out itself (views, callbacks) */
     size_t attr_bytes;
+    /* What of the attributes a trace shows, by name, with offsets into their struct: the schema that they are parsed by, or a table
+     * in the operation's file. NULL: nothing. */
+    const kdst__schema *attr_schema;
     void (*retain_attrs)(void *attrs);  /* nullable: when a record copies the attributes */
     void (*release_attrs)(void *attrs); /* nullable: when the record goes */
     kdst__call_fn shape, forward, backward;

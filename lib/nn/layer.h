@@ -12,7 +12,7 @@
 #include "autograd/ops.h"
 #include "nn/init.h"
 
-#include <kdst/layer.h>
+#include <kdst/layers.h>
 
 #define KDST__LAYER_TENSORS 5 /* most tensors of one kind: batch norm */
 #define KDST__LAYER_DEPTH 64  /* most levels of a tree, so that walks may recurse */

@@ -2,42 +2,6 @@
 /* The table of gradient cases: sizes are 1, primes, and one less and more than the vector widths 4, 8 and 16. */
 #include "cases.h"
 
-#define S0                                                                                                             \
-  {                                                                                                                    \
-    0,                                                                                                                 \
-    {                                                                                                                  \
-      0                                                                                                                \
-    }                                                                                                                  \
-  }
-#define S1(a)                                                                                                          \
-  {                                                                                                                    \
-    1,                                                                                                                 \
-    {                                                                                                                  \
-      a                                                                                                                \
-    }                                                                                                                  \
-  }
-#define S2(a, b)                                                                                                       \
-  {                                                                                                                    \
-    2,                                                                                                                 \
-    {                                                                                                                  \
-      a, b                                                                                                             \
-    }                                                                                                                  \
-  }
-#define S3(a, b, c)                                                                                                    \
-  {                                                                                                                    \
-    3,                                                                                                                 \
-    {                                                                                                                  \
-      a, b, c                                                                                                          \
-    }                                                                                                                  \
-  }
-#define S4(a, b, c, d)                                                                                                 \
-  {                                                                                                                    \
-    4,                                                                                                                 \
-    {                                                                                                                  \
-      a, b, c, d                                                                                                       \
-    }                                                                                                                  \
-  }
-
 static kdst_status add(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
 {
     (void)c;

@@ -30,7 +30,20 @@ struct gradient_case {
     int64_t p[8];
 };
 
-extern const gradient_case gradient_cases[];
-extern const int gradient_case_count;
+/* Shapes of rank 0 to 4. */
+/* clang-format off */
+#define S0 {0, {0}}
+#define S1(a) {1, {a}}
+#define S2(a, b) {2, {a, b}}
+#define S3(a, b, c) {3, {a, b, c}}
+#define S4(a, b, c, d) {4, {a, b, c, d}}
+/* clang-format on */
+
+/* One table a file: cases.c has the first operations, cases_<topic>.c the others. groups.def lists them. */
+#define GROUP(cases, count)                                                                                            \
+  extern const gradient_case cases[];                                                                                  \
+  extern const int count;
+#include "groups.def"
+#undef GROUP
 
 #endif

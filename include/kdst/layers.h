@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kinds of layers: the creators. What can be done with a layer is in layer.h.
+ *
+ * Names, shapes and defaults are PyTorch's; each creator takes the options of its schema.
+ */
+#ifndef KDST_LAYERS_H
+#define KDST_LAYERS_H
+
+#include <kdst/layer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- layers ---- */
+
+/** Affine layer: y = x weight^T + bias; parameters "weight" [O, I] and "bias" [O].
+ *
+ *  @param      ctx           the context; retained by the layer
+ *  @param      in_features   I, at least 1
+ *  @param      out_features  O, at least 1
+ *  @param      options       nullable; schema "layer.linear": bias 0 | 1 = 1, dtype "float32" | "float64",
+ *                            init "pytorch" | "kaiming_uniform" | "kaiming_normal" | "normal" | "uniform" | "zeros" |
+ *                            "ones" (of the weight, as kdst_tensor_init), init_mode "fan_in" | "fan_out",
+ *                            init_std [0,inf) = 1 (of "normal"), init_bound [0,inf) = 1 (of "uniform"),
+ *                            init_bias "pytorch" (uniform in +-1/sqrt(fan_in)) | "zeros"
+ *  @param[out] out           new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_linear_create(
+    kdst_context *ctx, int64_t in_features, int64_t out_features, const kdst_options *options, kdst_layer **out);
+
+/** Two-dimensional convolution (kdst_conv2d); parameters "weight" [O, I, KH, KW] and "bias" [O].
+ *
+ *  @param      ctx           the context; retained by the layer
+ *  @param      in_channels   I, at least 1
+ *  @param      out_channels  O, at least 1
+ *  @param      options       nullable; schema "layer.conv2d": kernel [1,..) = 3, stride [1,..) = 1, padding [0,..) = 0, each one
+ *                            number or [vertical, horizontal]; bias, dtype and the init options as kdst_layer_linear_create
+ *  @param[out] out           new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_conv2d_create(
+    kdst_context *ctx, int64_t in_channels, int64_t out_channels, const kdst_options *options, kdst_layer **out);
+
+/** Batch normalisation (kdst_batch_norm) of [N, C] or [N, C, H, W].
+ *
+ *  Parameters "weight" (1) and "bias" (0); buffers "running_mean" (0), "running_var" (1) and "num_batches_tracked" (int32,
+ *  rank 0), which counts the training passes.
+ *
+ *  @param      ctx       the context; retained by the layer
+ *  @param      channels  C, at least 1
+ *  @param      options   nullable; schema "layer.batch_norm": eps (0,inf) = 1e-5, momentum [0,1] = 0.1,
+ *                        affine 0 | 1 = 1 (weight and bias), dtype "float32" | "float64"
+ *  @param[out] out       new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_batch_norm_create(
+    kdst_context *ctx, int64_t channels, const kdst_options *options, kdst_layer **out);
+
+/** Largest element of each window (kdst_max_pool2d).
+ *
+ *  @param      ctx      the context; retained by the layer
+ *  @param      options  nullable; schema "max_pool2d"
+ *  @param[out] out      new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, option), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_max_pool2d_create(
+    kdst_context *ctx, const kdst_options *options, kdst_layer **out);
+
+/** Mean of each window (kdst_avg_pool2d).
+ *
+ *  @param      ctx      the context; retained by the layer
+ *  @param      options  nullable; schema "avg_pool2d"
+ *  @param[out] out      new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, option), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_avg_pool2d_create(
+    kdst_context *ctx, const kdst_options *options, kdst_layer **out);
+
+/** Mean over height and width, [N, C, H, W] to [N, C].
+ *
+ *  @param      ctx  the context; retained by the layer
+ *  @param[out] out  new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_global_avg_pool2d_create(kdst_context *ctx, kdst_layer **out);
+
+/** Dropout (kdst_dropout) in training mode, the identity otherwise.
+ *
+ *  @param      ctx   the context; retained by the layer
+ *  @param      rate  probability of a zero, [0, 1)
+ *  @param[out] out   new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, rate out of range), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_dropout_create(kdst_context *ctx, double rate, kdst_layer **out);
+
+/** An activation function; the softmaxes run over the last axis.
+ *
+ *  @param      ctx   the context; retained by the layer
+ *  @param      kind  "relu", "softmax" or "log_softmax"
+ *  @param[out] out   new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, unknown kind), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_activation_create(kdst_context *ctx, const char *kind, kdst_layer **out);
+
+/** Joins all axes but the first: [N, …] to [N, D].
+ *
+ *  @param      ctx  the context; retained by the layer
+ *  @param[out] out  new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_flatten_create(kdst_context *ctx, kdst_layer **out);
+
+/** Parameter-free shortcut between residual stages (He et al. 2016, option A).
+ *
+ *  Takes every stride-th row and column and adds zero channels: (out - in) / 2 in front, the others behind.
+ *
+ *  @param      ctx           the context; retained by the layer
+ *  @param      in_channels   at least 1
+ *  @param      out_channels  at least in_channels
+ *  @param      stride        at least 1
+ *  @param[out] out           new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, number out of range), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_shortcut_create(
+    kdst_context *ctx, int64_t in_channels, int64_t out_channels, int64_t stride, kdst_layer **out);
+
+/* ---- containers ---- */
+
+/** Runs its children one after the other; empty at first, then the identity.
+ *
+ *  @param      ctx  the context; retained by the layer
+ *  @param[out] out  new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_sequential_create(kdst_context *ctx, kdst_layer **out);
+
+/** Residual block: y = activation(body(x) + shortcut(x)).
+ *
+ *  The body's children appear directly under the block ("conv1", "bn1", …), the shortcut's below its name.
+ *
+ *  @param      ctx       the context; retained by the layer
+ *  @param      body      retained; in no container yet
+ *  @param      shortcut  retained, nullable: the identity; in no container yet
+ *  @param      options   nullable; schema "layer.residual": activation "relu" | "none", shortcut_name = "shortcut"
+ *  @param[out] out       new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, another context, option, a name used twice), STATE (already in a container, or nested too deeply),
+ *          OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_residual_create(
+    kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, const kdst_options *options, kdst_layer **out);
+
+/** Appends a child to a sequential container.
+ *
+ *  The child takes over the container's training mode.
+ *
+ *  @param container  the sequential
+ *  @param name       copied, without '.', unique; "" adds no level to the names below; NULL: its position, as PyTorch numbers
+ *  @param child      retained; in no container yet
+ *  @status INVALID_ARGUMENT (NULL, another context, not a sequential, a name used twice or with a '.'),
+ *          STATE (child already in a container, or it contains the container, or nested too deeply), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_add(kdst_layer *container, const char *name, kdst_layer *child);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
