@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data and models of the experiment: IDX files, hold-out and subsets, loaders, architectures by name. */
+/* Data and models of the experiment: image files, hold-out and subsets, loaders, architectures by name. */
 #include "run.h"
 
 #include "../common/files.h"
+#include "../common/images.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,30 +15,6 @@ bool explain_failure(kdst_context *ctx, const char *what, kdst_status status)
     const char *message = kdst_context_message(ctx);
     fprintf(stderr, "distill: %s: %s\n", what, *message ? message : kdst_status_name(status));
     return false;
-}
-
-/* "<folder>/<stem>.gz" or "<folder>/<stem>". */
-static bool find_file(const char *folder, const char *stem, char *out, size_t size)
-{
-    char name[128];
-    snprintf(name, sizeof name, "%s.gz", stem);
-    if (!join_path(out, size, folder, name)) return false;
-    if (file_exists(out)) return true;
-    if (!join_path(out, size, folder, stem)) return false;
-    if (file_exists(out)) return true;
-    fprintf(stderr, "distill: no %s(.gz) in %s; --data names the folder with the IDX files\n", stem, folder);
-    return false;
-}
-
-static bool load_part(experiment *e, const char *part, kdst_dataset **out)
-{
-    char images[4096], labels[4096], stem[64];
-    snprintf(stem, sizeof stem, "%s-images-idx3-ubyte", part);
-    if (!find_file(e->settings->data, stem, images, sizeof images)) return false;
-    snprintf(stem, sizeof stem, "%s-labels-idx1-ubyte", part);
-    if (!find_file(e->settings->data, stem, labels, sizeof labels)) return false;
-    kdst_status status = kdst_dataset_load_idx(e->ctx, images, labels, NULL, out);
-    return status == KDST_STATUS_OK || explain_failure(e->ctx, part, status);
 }
 
 /* Keeps `count` class-balanced samples of a data set; 0 keeps all. */
@@ -57,7 +34,7 @@ static bool keep(experiment *e, const char *what, int64_t count, kdst_dataset **
 static bool load_data(experiment *e)
 {
     const settings *s = e->settings;
-    if (!load_part(e, "train", &e->train)) return false;
+    if (!load_images("distill", e->ctx, s->data, true, &e->train)) return false;
     if (s->holdout) {
         kdst_dataset *rest = NULL;
         if (s->holdout >= kdst_dataset_get_count(e->train)) {
@@ -69,7 +46,7 @@ static bool load_data(experiment *e)
         if (status) return explain_failure(e->ctx, "--holdout", status);
         kdst_dataset_release(e->train);
         e->train = rest;
-    } else if (!load_part(e, "t10k", &e->test)) {
+    } else if (!load_images("distill", e->ctx, s->data, false, &e->test)) {
         return false;
     }
     return keep(e, "--train-count", s->train_count, &e->train) && keep(e, "--test-count", s->test_count, &e->test);

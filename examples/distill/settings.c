@@ -19,7 +19,7 @@ static const char help_text[] =
     "Trains a student with each variant of knowledge distillation and writes a report.\n"
     "\n"
     "data and output\n"
-    "  --data DIR            folder with the four IDX files of (Fashion-)MNIST, gzip or not\n"
+    "  --data DIR            folder with the files of (Fashion-)MNIST (IDX) or CIFAR-10/100 (binary), gzip or not\n"
     "                        (default /usr/share/datasets/fashion-mnist)\n"
     "  --out DIR             where runs, log.jsonl and report.html go (default results/distill)\n"
     "  --train-count N       train on N images, class-balanced (default 0: all)\n"
