@@ -22,7 +22,8 @@ static bool find_file(const char *folder, const char *stem, char *out, size_t si
 {
     char name[128];
     snprintf(name, sizeof name, "%s.gz", stem);
-    return (join_path(out, size, folder, name) && file_exists(out)) || (join_path(out, size, folder, stem) && file_exists(out));
+    return (join_path(out, size, folder, name) && file_exists(out)) ||
+        (join_path(out, size, folder, stem) && file_exists(out));
 }
 
 /* 1 loaded, 0 no such files, -1 failed (explained). */
@@ -49,7 +50,8 @@ static kdst_status load_kind(kdst_context *ctx, const char *kind, const glob_t *
     kdst_status status = kdst_options_create(&options);
     if (!status) status = kdst_options_set_string(options, "kind", kind);
     if (!status)
-        status = kdst_dataset_load_cifar(ctx, (const char *const *)files->gl_pathv, (int64_t)files->gl_pathc, options, out);
+        status =
+            kdst_dataset_load_cifar(ctx, (const char *const *)files->gl_pathv, (int64_t)files->gl_pathc, options, out);
     kdst_options_release(options);
     return status;
 }
@@ -94,7 +96,8 @@ bool load_images(const char *program, kdst_context *ctx, const char *folder, boo
     int found = load_idx(program, ctx, folder, training ? "train" : "t10k", out);
     if (!found) found = load_cifar(program, ctx, folder, training, out);
     if (!found)
-        fprintf(stderr, "%s: no %s images in %s; --data names the folder with the files of (Fashion-)MNIST or CIFAR\n", program,
-                training ? "training" : "test", folder);
+        fprintf(
+            stderr, "%s: no %s images in %s; --data names the folder with the files of (Fashion-)MNIST or CIFAR\n",
+            program, training ? "training" : "test", folder);
     return found == 1;
 }

@@ -63,16 +63,23 @@ static bool make_context(experiment *e)
     return status == KDST_STATUS_OK;
 }
 
+/* The result folder with the log and, unless only a report is wanted, the options as they were given. */
+static bool open_folder(experiment *e)
+{
+    const settings *s = e->settings;
+    char path[4096];
+    const char *const info[] = {"libkdst", kdst_version(), "compiler", kdst_build_info("compiler"),
+                                "level", kdst_context_get_info(e->ctx, "level"), "gemm", kdst_context_get_info(e->ctx, "gemm"), NULL};
+    if (!make_folder("distill", s->out) || !join_path(path, sizeof path, s->out, "log.jsonl")) return false;
+    e->log = fopen(path, s->resume || s->report_only ? "a" : "w");
+    if (!e->log) fprintf(stderr, "distill: cannot write %s\n", path);
+    return e->log && (s->report_only || settings_write(s, info));
+}
+
 bool experiment_open(experiment *e, const settings *s)
 {
-    char path[4096];
     *e = (experiment){.settings = s};
-    if (!make_folder("distill", s->out) || !join_path(path, sizeof path, s->out, "log.jsonl") || !make_context(e)) return false;
-    e->log = fopen(path, s->resume || s->report_only ? "a" : "w");
-    if (!e->log) {
-        fprintf(stderr, "distill: cannot write %s\n", path);
-        return false;
-    }
+    if (!make_context(e) || (!s->dry_run && !open_folder(e))) return false;
     if (!load_data(e)) return false;
     kdst_status status = kdst_dataset_get_shape(e->train, e->shape);
     if (!status && e->shape[0] > 4) {

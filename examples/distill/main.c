@@ -7,6 +7,7 @@
  *
  *     build/examples/distill --data examples/data --epochs 2 --seeds 1 --out /tmp/distill
  */
+#include "dry_run.h"
 #include "report.h"
 
 #include "../common/files.h"
@@ -128,6 +129,11 @@ int main(int argc, char **argv)
         printf("%lld training and %lld test images of %lld classes from %s; %s, %s threads, %s\n",
                (long long)kdst_dataset_get_count(e.train), (long long)kdst_dataset_get_count(e.test), (long long)e.classes, s.data,
                kdst_context_get_info(e.ctx, "level"), kdst_context_get_info(e.ctx, "threads"), kdst_context_get_info(e.ctx, "gemm"));
+        if (s.dry_run) {
+            good = dry_run(&e, jobs, count);
+            good = experiment_close(&e) && good;
+            return good && !fflush(stdout) ? 0 : 1;
+        }
         good = s.report_only ? read_plan(&e, jobs, count, records, &done) : run_plan(&e, jobs, count, records, &done);
     }
     good = good && measure_softness(&e, jobs, count, &soft) && report_write(&e, records, done, &soft, path, sizeof path);

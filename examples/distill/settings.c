@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Command line of the distillation driver: table of options, presets, checks. */
+/* Options of the distillation driver: the table for command line and experiment files, presets, defaults. */
 #include "settings.h"
 
-#include <errno.h>
-#include <getopt.h>
-#include <math.h>
+#include "../common/files.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-const char *const variant_names[VARIANTS] = {"baseline", "lsr", "kd", "rekd", "dekd", "self", "reg"};
+const char *const variant_names[VARIANTS + 1] = {"baseline", "lsr", "kd", "rekd", "dekd", "self", "reg", NULL};
 const char *const variant_titles[VARIANTS] = {
     "Baseline", "Label smoothing", "KD", "Re-KD", "De-KD", "Tf-KD self", "Tf-KD reg"};
 
@@ -49,6 +47,9 @@ static const char help_text[] =
     "  --batch N             (default 128)           --threads N       (default: one per core)\n"
     "\n"
     "running\n"
+    "  --config FILE         read options from an experiment file (JSON, the same names); later options win.\n"
+    "                        config.json in --out is such a file\n"
+    "  --dry-run             print the runs, the networks, and what they will take in time and memory\n"
     "  --preset quick        two minutes on two cores: 2 epochs, one seed, all variants\n"
     "  --resume              keep what is in --out: finished runs are reused, an interrupted one goes on\n"
     "  --report-only         only write the report from the runs in --out\n"
@@ -56,215 +57,167 @@ static const char help_text[] =
     "  --quiet               no progress\n"
     "  --help                this text\n";
 
-enum {
-    O_DATA = 256, O_OUT, O_TRAIN_COUNT, O_TEST_COUNT, O_HOLDOUT, O_CROP, O_FLIP, O_VARIANTS, O_STUDENT, O_TEACHER, O_WIDTH,
-    O_TEACHER_WIDTH, O_SEEDS, O_EPOCHS, O_TEACHER_EPOCHS, O_DEKD, O_SET, O_OPTIMIZER, O_RATE, O_TEACHER_RATE, O_MOMENTUM,
-    O_DECAY, O_SCHEDULE, O_WARMUP, O_BATCH, O_THREADS, O_PRESET, O_RESUME, O_REPORT, O_CHECKPOINT, O_QUIET, O_HELP
-};
+#define TABLE(member) offsetof(settings, member)
 
-static const struct option long_options[] = {
-    {"data", 1, 0, O_DATA}, {"out", 1, 0, O_OUT}, {"train-count", 1, 0, O_TRAIN_COUNT}, {"test-count", 1, 0, O_TEST_COUNT},
-    {"holdout", 1, 0, O_HOLDOUT}, {"crop-padding", 1, 0, O_CROP}, {"flip", 0, 0, O_FLIP}, {"variants", 1, 0, O_VARIANTS},
-    {"student", 1, 0, O_STUDENT}, {"teacher", 1, 0, O_TEACHER}, {"width", 1, 0, O_WIDTH},
-    {"teacher-width", 1, 0, O_TEACHER_WIDTH}, {"seeds", 1, 0, O_SEEDS}, {"epochs", 1, 0, O_EPOCHS},
-    {"teacher-epochs", 1, 0, O_TEACHER_EPOCHS}, {"dekd-accuracy", 1, 0, O_DEKD}, {"set", 1, 0, O_SET},
-    {"optimizer", 1, 0, O_OPTIMIZER}, {"learning-rate", 1, 0, O_RATE}, {"teacher-rate", 1, 0, O_TEACHER_RATE},
-    {"momentum", 1, 0, O_MOMENTUM}, {"weight-decay", 1, 0, O_DECAY}, {"schedule", 1, 0, O_SCHEDULE},
-    {"warmup", 1, 0, O_WARMUP}, {"batch", 1, 0, O_BATCH}, {"threads", 1, 0, O_THREADS}, {"preset", 1, 0, O_PRESET},
-    {"resume", 0, 0, O_RESUME}, {"report-only", 0, 0, O_REPORT}, {"checkpoint-every", 1, 0, O_CHECKPOINT},
-    {"quiet", 0, 0, O_QUIET}, {"help", 0, 0, O_HELP}, {0, 0, 0, 0}};
+static const char *const optimizers[] = {"sgd", "adam", NULL}, *const schedules[] = {"cosine", "step", "constant", NULL};
+static const option_table table;
 
-/* ---- values ---- */
+/* ---- lists ---- */
 
-static int whole(const char *name, const char *text, int64_t low, int64_t high, int64_t *out)
+static bool set_variants(void *to, const char *text)
 {
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno || end == text || *end || value < low || value > high) {
-        fprintf(stderr, "distill: --%s is \"%s\", expected a whole number from %lld to %lld\n", name, text, (long long)low,
-                (long long)high);
-        return 2;
-    }
-    *out = value;
-    return 0;
-}
-
-static int number(const char *name, const char *text, double low, double high, double *out)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end || !(value >= low && value <= high)) {
-        fprintf(stderr, "distill: --%s is \"%s\", expected a number from %g to %g\n", name, text, low, high);
-        return 2;
-    }
-    *out = value;
-    return 0;
-}
-
-static int one_of(const char *name, const char *text, const char *const *names, int count, int *out)
-{
-    for (int i = 0; i < count; i++)
-        if (!strcmp(text, names[i])) return *out = i, 0;
-    fprintf(stderr, "distill: --%s is \"%s\", expected one of", name, text);
-    for (int i = 0; i < count; i++) fprintf(stderr, "%s %s", i ? "," : "", names[i]);
-    fprintf(stderr, "\n");
-    return 2;
-}
-
-/* Next element of a comma-separated list into `item`; 0 at the end, -1 when it is empty or too long. */
-static int next_item(const char **list, char *item, size_t size)
-{
-    if (!*list) return 0;
-    const char *comma = strchr(*list, ',');
-    size_t length = comma ? (size_t)(comma - *list) : strlen(*list);
-    if (!length || length >= size) return -1;
-    memcpy(item, *list, length);
-    item[length] = 0;
-    *list = comma ? comma + 1 : NULL;
-    return 1;
-}
-
-static int parse_variants(const char *text, settings *s)
-{
+    settings *s = to;
     char item[32];
     int more, variant;
     memset(s->variants, 0, sizeof s->variants);
     if (!strcmp(text, "all")) {
         for (int v = 0; v < VARIANTS; v++) s->variants[v] = true;
-        return 0;
+        return true;
     }
-    while ((more = next_item(&text, item, sizeof item)) > 0) {
-        if (one_of("variants", item, variant_names, VARIANTS, &variant)) return 2;
+    while ((more = option_item(&table, "variants", &text, item, sizeof item)) > 0) {
+        if (!option_word(&table, "variants", item, variant_names, &variant)) return false;
         s->variants[variant] = true;
     }
-    if (more < 0) fprintf(stderr, "distill: --variants has an empty or overlong entry\n");
-    return more < 0 ? 2 : 0;
+    return more == 0;
 }
 
-static int parse_seeds(const char *text, settings *s)
+static bool get_variant(const void *from, int index, char *out, size_t size)
 {
+    const settings *s = from;
+    for (int v = 0; v < VARIANTS; v++)
+        if (s->variants[v] && index-- == 0) return snprintf(out, size, "%s", variant_names[v]), true;
+    return false;
+}
+
+static bool set_seeds(void *to, const char *text)
+{
+    settings *s = to;
     char item[32];
     int more;
     s->seed_count = 0;
-    while ((more = next_item(&text, item, sizeof item)) > 0) {
+    while ((more = option_item(&table, "seeds", &text, item, sizeof item)) > 0) {
         int64_t seed;
         if (s->seed_count == MAX_SEEDS) {
             fprintf(stderr, "distill: --seeds has more than %d entries\n", MAX_SEEDS);
-            return 2;
+            return false;
         }
-        if (whole("seeds", item, 0, INT64_MAX, &seed)) return 2;
+        if (!option_whole(&table, "seeds", item, 0, (double)INT64_MAX, &seed)) return false;
         s->seeds[s->seed_count++] = (uint64_t)seed;
     }
-    if (more < 0) fprintf(stderr, "distill: --seeds has an empty or overlong entry\n");
-    return more < 0 ? 2 : 0;
+    return more == 0;
 }
 
-/* VARIANT.KEY=VALUE */
-static int parse_set(const char *text, settings *s)
+static bool get_seed(const void *from, int index, char *out, size_t size)
 {
+    const settings *s = from;
+    if (index < s->seed_count) snprintf(out, size, "%llu", (unsigned long long)s->seeds[index]);
+    return index < s->seed_count;
+}
+
+/* VARIANT.KEY=VALUE; the last one of a key counts. */
+static bool add_set(void *to, const char *text)
+{
+    settings *s = to;
     const char *dot = strchr(text, '.'), *equals = dot ? strchr(dot, '=') : NULL;
     char variant[32];
-    loss_setting *l = &s->loss[s->loss_count];
-    if (!equals || dot - text >= (long)sizeof variant || equals - dot > (long)sizeof l->key || equals == dot + 1 || !equals[1]
-        || strlen(equals + 1) >= sizeof l->value) {
+    loss_setting l;
+    if (!equals || dot - text >= (long)sizeof variant || equals - dot > (long)sizeof l.key || equals == dot + 1 || !equals[1]
+        || strlen(equals + 1) >= sizeof l.value) {
         fprintf(stderr, "distill: --set is \"%s\", expected VARIANT.KEY=VALUE\n", text);
-        return 2;
-    }
-    if (s->loss_count == MAX_LOSS_SETTINGS) {
-        fprintf(stderr, "distill: more than %d --set\n", MAX_LOSS_SETTINGS);
-        return 2;
+        return false;
     }
     snprintf(variant, sizeof variant, "%.*s", (int)(dot - text), text);
-    if (one_of("set", variant, variant_names, VARIANTS, &l->variant)) return 2;
-    snprintf(l->key, sizeof l->key, "%.*s", (int)(equals - dot - 1), dot + 1);
-    snprintf(l->value, sizeof l->value, "%s", equals + 1);
-    s->loss_count++;
-    return 0;
+    if (!option_word(&table, "set", variant, variant_names, &l.variant)) return false;
+    snprintf(l.key, sizeof l.key, "%.*s", (int)(equals - dot - 1), dot + 1);
+    snprintf(l.value, sizeof l.value, "%s", equals + 1);
+    int at = 0;
+    while (at < s->loss_count && (s->loss[at].variant != l.variant || strcmp(s->loss[at].key, l.key))) at++;
+    if (at == MAX_LOSS_SETTINGS) {
+        fprintf(stderr, "distill: more than %d --set\n", MAX_LOSS_SETTINGS);
+        return false;
+    }
+    s->loss[at] = l;
+    if (at == s->loss_count) s->loss_count++;
+    return true;
 }
 
-static int parse_preset(const char *text, settings *s)
+static bool get_set(const void *from, int index, char *out, size_t size)
 {
-    static const char *const names[] = {"quick"};
+    const settings *s = from;
+    if (index >= s->loss_count) return false;
+    snprintf(out, size, "%s.%s=%s", variant_names[s->loss[index].variant], s->loss[index].key, s->loss[index].value);
+    return true;
+}
+
+static bool set_preset(void *to, const char *text)
+{
+    static const char *const names[] = {"quick", NULL};
+    settings *s = to;
     int preset;
-    if (one_of("preset", text, names, 1, &preset)) return 2;
+    if (!option_word(&table, "preset", text, names, &preset)) return false;
     s->epochs = 2;
     s->teacher_epochs = 1;
     s->seed_count = 1;
-    return 0;
+    return true;
 }
 
-static int parse_name(const char *name, const char *text, const char **out)
-{
-    if (!*text) {
-        fprintf(stderr, "distill: --%s is empty\n", name);
-        return 2;
-    }
-    *out = text;
-    return 0;
-}
+/* ---- the table ---- */
 
-static int parse_one(int option, const char *name, const char *value, settings *s)
-{
-    static const char *const optimizers[] = {"sgd", "adam"}, *const schedules[] = {"cosine", "step", "constant"};
-    int index = 0, result;
-    switch (option) {
-    case O_DATA: return parse_name(name, value, &s->data);
-    case O_OUT: return parse_name(name, value, &s->out);
-    case O_STUDENT: return parse_name(name, value, &s->student);
-    case O_TEACHER: return parse_name(name, value, &s->teacher);
-    case O_TRAIN_COUNT: return whole(name, value, 0, INT32_MAX, &s->train_count);
-    case O_TEST_COUNT: return whole(name, value, 0, INT32_MAX, &s->test_count);
-    case O_HOLDOUT: return whole(name, value, 0, INT32_MAX, &s->holdout);
-    case O_CROP: return whole(name, value, 0, 64, &s->crop_padding);
-    case O_FLIP: s->flip = true; return 0;
-    case O_VARIANTS: return parse_variants(value, s);
-    case O_WIDTH: return number(name, value, 0.01, 100, &s->width);
-    case O_TEACHER_WIDTH: return number(name, value, 0.01, 100, &s->teacher_width);
-    case O_SEEDS: return parse_seeds(value, s);
-    case O_EPOCHS: return whole(name, value, 1, 100000, &s->epochs);
-    case O_TEACHER_EPOCHS: return whole(name, value, 1, 100000, &s->teacher_epochs);
-    case O_DEKD: return number(name, value, 0.15, 0.5, &s->dekd_accuracy);
-    case O_SET: return parse_set(value, s);
-    case O_OPTIMIZER: if (!(result = one_of(name, value, optimizers, 2, &index))) s->optimizer = optimizers[index]; return result;
-    case O_SCHEDULE: if (!(result = one_of(name, value, schedules, 3, &index))) s->schedule = schedules[index]; return result;
-    case O_RATE: return number(name, value, 1e-9, 100, &s->learning_rate);
-    case O_TEACHER_RATE: return number(name, value, 1e-9, 100, &s->teacher_rate);
-    case O_MOMENTUM: return number(name, value, 0, 0.9999, &s->momentum);
-    case O_DECAY: return number(name, value, 0, 10, &s->weight_decay);
-    case O_WARMUP: return whole(name, value, 0, 100000, &s->warmup_epochs);
-    case O_BATCH: return whole(name, value, 1, 1000000, &s->batch);
-    case O_THREADS: return whole(name, value, 1, 1024, &s->threads);
-    case O_PRESET: return parse_preset(value, s);
-    case O_RESUME: s->resume = true; return 0;
-    case O_REPORT: s->report_only = true; return 0;
-    case O_CHECKPOINT: return whole(name, value, 0, 1000000, &s->checkpoint_seconds);
-    case O_QUIET: s->quiet = true; return 0;
-    default: return 2; /* getopt has said what is wrong */
-    }
-}
+static const option_row rows[] = {
+    {.name = "data", .kind = OPTION_TEXT, .offset = TABLE(data)},
+    {.name = "out", .kind = OPTION_TEXT, .offset = TABLE(out)},
+    {.name = "train-count", .kind = OPTION_WHOLE, .offset = TABLE(train_count), .high = INT32_MAX},
+    {.name = "test-count", .kind = OPTION_WHOLE, .offset = TABLE(test_count), .high = INT32_MAX},
+    {.name = "holdout", .kind = OPTION_WHOLE, .offset = TABLE(holdout), .high = INT32_MAX},
+    {.name = "crop-padding", .kind = OPTION_WHOLE, .offset = TABLE(crop_padding), .high = 64},
+    {.name = "flip", .kind = OPTION_FLAG, .offset = TABLE(flip)},
+    {.name = "variants", .kind = OPTION_LIST, .set = set_variants, .get = get_variant},
+    {.name = "student", .kind = OPTION_TEXT, .offset = TABLE(student)},
+    {.name = "width", .kind = OPTION_NUMBER, .offset = TABLE(width), .low = 0.01, .high = 64},
+    {.name = "teacher", .kind = OPTION_TEXT, .offset = TABLE(teacher)},
+    {.name = "teacher-width", .kind = OPTION_NUMBER, .offset = TABLE(teacher_width), .low = 0.01, .high = 64},
+    {.name = "seeds", .kind = OPTION_LIST, .set = set_seeds, .get = get_seed},
+    {.name = "epochs", .kind = OPTION_WHOLE, .offset = TABLE(epochs), .low = 1, .high = 100000},
+    {.name = "teacher-epochs", .kind = OPTION_WHOLE, .offset = TABLE(teacher_epochs), .low = 1, .high = 100000},
+    {.name = "dekd-accuracy", .kind = OPTION_NUMBER, .offset = TABLE(dekd_accuracy), .low = 0.15, .high = 0.5},
+    {.name = "set", .kind = OPTION_REPEAT, .set = add_set, .get = get_set},
+    {.name = "optimizer", .kind = OPTION_CHOICE, .offset = TABLE(optimizer), .choices = optimizers},
+    {.name = "learning-rate", .kind = OPTION_NUMBER, .offset = TABLE(learning_rate), .low = 1e-9, .high = 100},
+    {.name = "teacher-rate", .kind = OPTION_NUMBER, .offset = TABLE(teacher_rate), .low = 1e-9, .high = 100},
+    {.name = "momentum", .kind = OPTION_NUMBER, .offset = TABLE(momentum), .high = 0.9999},
+    {.name = "weight-decay", .kind = OPTION_NUMBER, .offset = TABLE(weight_decay), .high = 10},
+    {.name = "schedule", .kind = OPTION_CHOICE, .offset = TABLE(schedule), .choices = schedules},
+    {.name = "warmup", .kind = OPTION_WHOLE, .offset = TABLE(warmup_epochs), .high = 100000},
+    {.name = "batch", .kind = OPTION_WHOLE, .offset = TABLE(batch), .low = 1, .high = 1000000},
+    {.name = "threads", .kind = OPTION_WHOLE, .offset = TABLE(threads), .low = 1, .high = 1024, .transient = true},
+    {.name = "preset", .kind = OPTION_PRESET, .set = set_preset},
+    {.name = "resume", .kind = OPTION_FLAG, .offset = TABLE(resume), .transient = true},
+    {.name = "report-only", .kind = OPTION_FLAG, .offset = TABLE(report_only), .transient = true},
+    {.name = "dry-run", .kind = OPTION_FLAG, .offset = TABLE(dry_run), .transient = true},
+    {.name = "checkpoint-every", .kind = OPTION_WHOLE, .offset = TABLE(checkpoint_seconds), .high = 1000000, .transient = true},
+    {.name = "quiet", .kind = OPTION_FLAG, .offset = TABLE(quiet), .transient = true},
+};
+static const option_table table = {"distill", help_text, rows, (int)(sizeof rows / sizeof *rows)};
 
 int settings_parse(int argc, char **argv, settings *s)
 {
-    int option, at = 0, result;
     *s = (settings){.data = "/usr/share/datasets/fashion-mnist", .out = "results/distill", .teacher = "lenet", .student = "mlp",
                     .optimizer = "sgd", .schedule = "cosine", .seeds = {1, 2, 3}, .seed_count = 3, .epochs = 20, .batch = 128,
                     .momentum = 0.9, .weight_decay = 5e-4, .warmup_epochs = 1, .dekd_accuracy = 0.35, .width = 1,
                     .teacher_width = 1, .checkpoint_seconds = 30};
     for (int v = 0; v < VARIANTS; v++) s->variants[v] = true;
-    while ((option = getopt_long(argc, argv, "", long_options, &at)) != -1) {
-        if (option == O_HELP) return fputs(help_text, stdout), 1;
-        result = parse_one(option, option == '?' ? "" : long_options[at].name, optarg, s);
-        if (result) return fprintf(stderr, "distill: --help lists the options\n"), 2;
-    }
-    if (optind < argc) {
-        fprintf(stderr, "distill: unexpected argument \"%s\"\n", argv[optind]);
-        return 2;
-    }
+    int result = options_parse(&table, argc, argv, s);
+    if (result) return result;
     if (!s->teacher_epochs) s->teacher_epochs = s->epochs;
     if (!s->learning_rate) s->learning_rate = strcmp(s->optimizer, "adam") ? 0.05 : 0.001;
     if (!s->teacher_rate) s->teacher_rate = s->learning_rate;
     return 0;
+}
+
+bool settings_write(const settings *s, const char *const *info)
+{
+    char path[4096];
+    return join_path(path, sizeof path, s->out, "config.json") && options_write(&table, s, info, path);
 }
 
 void settings_fingerprint(const settings *s, int variant, bool is_teacher_net, char *out, int size)

@@ -3,6 +3,8 @@
 #ifndef DISTILL_SETTINGS_H
 #define DISTILL_SETTINGS_H
 
+#include "../common/options.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,7 +12,7 @@ enum { MAX_SEEDS = 16, MAX_LOSS_SETTINGS = 64 };
 
 /* The variants of the paper, in the order of the report. */
 enum { BASELINE, LSR, KD, REKD, DEKD, TFKD_SELF, TFKD_REG, VARIANTS };
-extern const char *const variant_names[VARIANTS];  /* "baseline" … as on the command line */
+extern const char *const variant_names[VARIANTS + 1];  /* "baseline" … as on the command line; closed by NULL */
 extern const char *const variant_titles[VARIANTS]; /* "Tf-KD self" … as in the report */
 
 /* --set kd.alpha=0.9 */
@@ -20,13 +22,14 @@ typedef struct loss_setting {
 } loss_setting;
 
 typedef struct settings {
-    const char *data, *out, *teacher, *student, *optimizer, *schedule;
+    char data[OPTION_TEXT_SIZE], out[OPTION_TEXT_SIZE], teacher[OPTION_TEXT_SIZE], student[OPTION_TEXT_SIZE];
+    const char *optimizer, *schedule;
     bool variants[VARIANTS];
     uint64_t seeds[MAX_SEEDS];
     int seed_count;
     int64_t epochs, teacher_epochs, batch, threads, train_count, test_count, holdout, warmup_epochs, crop_padding;
     double learning_rate, teacher_rate, momentum, weight_decay, dekd_accuracy, width, teacher_width;
-    bool flip, resume, quiet, report_only;
+    bool flip, resume, quiet, report_only, dry_run;
     int64_t checkpoint_seconds;
     loss_setting loss[MAX_LOSS_SETTINGS];
     int loss_count;
@@ -34,6 +37,9 @@ typedef struct settings {
 
 /* Fills s from the command line. Returns 0 to go on, 1 after --help, 2 after an error that was explained on standard error. */
 int settings_parse(int argc, char **argv, settings *s);
+
+/* Writes config.json into the folder of the results: the same options, to be run again with --config. */
+bool settings_write(const settings *s, const char *const *info);
 
 /* What decides the numbers of a run, as one line: a finished run is reused only when it is the same. */
 void settings_fingerprint(const settings *s, int variant, bool is_teacher_net, char *out, int size);

@@ -3,6 +3,7 @@
 
     test_distill.py DISTILL DATA      DATA is a folder with the four IDX files
 """
+import gzip
 import json
 import os
 import pty
@@ -121,7 +122,7 @@ class Distill(unittest.TestCase):
         images = broken / 'train-images-idx3-ubyte.gz'
         images.write_bytes(images.read_bytes()[:5000])
         cases = [
-            (['--data', self.folder / 'nowhere'], r'no train-images-idx3-ubyte\(.gz\) in .*nowhere'),
+            (['--data', self.folder / 'nowhere'], r'no training images in .*nowhere'),
             (['--data', broken], r'train-images-idx3-ubyte.gz: '),
             (['--student', 'mpl'], r'mpl.*mlp'),
             (['--out', self.folder / 'file' / 'below'], r'cannot make .*Not a directory'),
@@ -135,6 +136,105 @@ class Distill(unittest.TestCase):
                 result = run(*TINY, '--out', self.out(), *arguments)
                 self.assertEqual(result.returncode, 1, result.stderr)
                 self.assertRegex(result.stderr, message)
+
+    # ---- experiment files and the estimate ----
+
+    def config(self, text):
+        path = self.folder / 'wanted.json'
+        path.write_text(text if isinstance(text, str) else json.dumps(text))
+        return path
+
+    def test_config_is_written_and_read(self):
+        self.good('--seeds', '5', '--variants', 'lsr,kd', '--set', 'kd.alpha=0.9', '--set', 'kd.alpha=0.8', '--flip')
+        kept = json.loads((self.out() / 'config.json').read_text())
+        self.assertEqual(kept['variants'], ['lsr', 'kd'])
+        self.assertEqual((kept['seeds'], kept['set'], kept['flip'], kept['width']), ([5], ['kd.alpha=0.8'], True, 0.05))
+        self.assertEqual(kept['made_by']['program'], 'distill')
+        self.assertTrue({'libkdst', 'compiler', 'level'} <= set(kept['made_by']))
+        self.assertFalse({'threads', 'resume', 'quiet', 'preset', 'config'} & set(kept))
+        again = run('--config', self.out() / 'config.json', '--out', self.out('again'), '--threads', 1)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        for name in ('baseline-mlp-seed5', 'kd-mlp-seed5'):
+            first, second = (json.loads((self.out(out) / name / 'result.json').read_text()) for out in ('out', 'again'))
+            self.assertEqual(first['history'], second['history'])
+        rewritten = json.loads((self.out('again') / 'config.json').read_text())
+        self.assertEqual({**rewritten, 'out': kept['out']}, kept)
+
+    def test_config_among_options(self):
+        path = self.config({'epochs': 7, 'seeds': '3,4', 'teacher': 'lenet', 'set': 'kd.alpha=0.5', 'flip': False})
+        result = run(*TINY, '--config', path, '--epochs', '3', '--variants', 'lsr', '--dry-run')
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn('lsr-mlp-seed4', result.stdout)
+        self.assertIn('3 epochs, ', result.stdout)
+        self.assertNotIn('seed1', result.stdout)
+
+    def test_bad_configs(self):
+        cases = [
+            ('{"epochs": 0}', r'--epochs is "0", expected a whole number from 1 to'),
+            ('{"epochs": 1.5}', r'--epochs is "1.5"'),
+            ('{"epochs": [1]}', r'the value of "epochs" is of no use'),
+            ('{"epochs": null}', r'the value of "epochs" is of no use'),
+            ('{"flip": "true"}', r'the value of "flip" is of no use'),
+            ('{"seeds": []}', r'--seeds has an empty'),
+            ('{"seeds": [{}]}', r'the value of "seeds" is of no use'),
+            ('{"set": ["kd.alpha"]}', r'expected VARIANT.KEY=VALUE'),
+            ('{"epoch": 3}', r'there is no option "epoch"'),
+            ('{"preset": "quick"}', r'there is no option "preset"'),
+            ('{"data": ""}', r'--data is empty'),
+            ('{"data": "%s"}' % ('x' * 2000), r'--data is too long'),
+            ('[1]', r'is not a JSON object'),
+            ('{"epochs": 3', r'is not a JSON object'),
+            ('', r'is not a JSON object'),
+        ]
+        for text, message in cases:
+            with self.subTest(text=text[:40]):
+                result = run('--config', self.config(text), '--out', self.out())
+                self.assertEqual((result.returncode, result.stdout), (2, ''), result.stderr)
+                self.assertRegex(result.stderr, message)
+        result = run('--config', self.folder / 'missing.json')
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('missing.json', result.stderr)
+
+    def test_dry_run_writes_nothing(self):
+        result = run(*TINY, '--out', self.out(), '--seeds', '1,2', '--dry-run')
+        self.assertEqual((result.returncode, result.stderr), (0, ''))
+        for name in RUNS:
+            self.assertRegex(result.stdout, r'%s-seed2 ' % name)
+        self.assertRegex(result.stdout, r'kd-mlp-seed1 .*taught by teacher-lenet-seed1, 20 steps of [\d.]+ ms')
+        self.assertRegex(result.stdout, r'student mlp: 16330 parameters')
+        self.assertRegex(result.stdout, r'about \d+ s on this machine as it is now, and \d+ MiB')
+        self.assertFalse(self.out().exists())
+
+    # ---- CIFAR ----
+
+    def cifar(self, name, labels, train, test):
+        """A folder of records: label bytes (the last one counts), then 3,072 bytes of pixels that tell the two classes apart."""
+        folder = self.folder / name
+        folder.mkdir()
+        for file, count in (*train, test):
+            records = [bytes([*[1] * (labels - 1), i % 2, *[40 + 150 * (i % 2) + i % 7] * 3072]) for i in range(count)]
+            data = b''.join(records)
+            (folder / file).write_bytes(gzip.compress(data) if file.endswith('.gz') else data)
+        return folder
+
+    def test_cifar(self):
+        cases = [
+            ('hundred', 2, [('train_few.bin.gz', 60)], ('test_few.bin.gz', 20), '60 training and 20 test images of 100 classes'),
+            ('ten[*]', 1, [('data_batch_1.bin', 40), ('data_batch_2.bin', 30)], ('test_batch.bin', 10),
+             '70 training and 10 test images of 10 classes'),
+        ]
+        for name, labels, train, test, line in cases:
+            with self.subTest(name=name):
+                folder = self.cifar(name, labels, train, test)
+                result = run('--data', folder, '--variants', 'lsr', '--seeds', 1, '--epochs', 4, '--batch', 10, '--width', 0.1,
+                             '--out', self.out(name))
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(line, result.stdout)
+                self.assertIn('last 100.00 %', result.stdout)
+        (folder / 'test_batch.bin').write_bytes(b'x' * 100)
+        result = run('--data', folder, '--out', self.out())
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r'test_batch.bin: ')
 
     # ---- whole runs ----
 

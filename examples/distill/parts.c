@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run is made of: model, teacher, loss, optimiser, schedule, loaders, trainer. */
+#include "parts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SELF_SEED_OFFSET = 1000003, /* Tf-KD self: a fresh student, not its teacher's initial weights */
+    STOPPED_STEPS = 3000        /* De-KD's teacher may take so many steps, whatever the number of epochs */
+};
+
+void parts_free(parts *p)
+{
+    kdst_trainer_release(p->trainer);
+    kdst_loader_release(p->test);
+    kdst_loader_release(p->train);
+    kdst_schedule_release(p->schedule);
+    kdst_optimizer_release(p->optimizer);
+    kdst_loss_release(p->loss);
+    kdst_layer_release(p->teacher);
+    kdst_layer_release(p->model);
+}
+
+int64_t epochs_of(const settings *s, const job *j) { return j->teacher_net ? s->teacher_epochs : s->epochs; }
+const char *net_of(const settings *s, const job *j) { return j->teacher_net ? s->teacher : s->student; }
+
+/* ---- making the parts ---- */
+
+/* --set values: whole numbers, numbers, or words, in this order of trying. */
+static kdst_status set_option(kdst_options *o, const char *key, const char *value)
+{
+    char *end;
+    long long whole = strtoll(value, &end, 10);
+    if (end != value && !*end) return kdst_options_set_int(o, key, whole);
+    double number = strtod(value, &end);
+    if (end != value && !*end) return kdst_options_set_float(o, key, number);
+    return kdst_options_set_string(o, key, value);
+}
+
+bool make_loss(experiment *e, const job *j, kdst_loss **out)
+{
+    const settings *s = e->settings;
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    for (int i = 0; i < s->loss_count && !status; i++)
+        if (s->loss[i].variant == j->variant) status = set_option(o, s->loss[i].key, s->loss[i].value);
+    if (!status) {
+        switch (j->variant) {
+        case BASELINE: status = kdst_loss_cross_entropy_create(e->ctx, o, out); break;
+        case LSR: status = kdst_loss_lsr_create(e->ctx, o, out); break;
+        case TFKD_SELF: status = kdst_loss_tfkd_self_create(e->ctx, o, out); break;
+        case TFKD_REG: status = kdst_loss_tfkd_reg_create(e->ctx, o, out); break;
+        default: status = kdst_loss_kd_create(e->ctx, o, out); break;
+        }
+    }
+    kdst_options_release(o);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, variant_names[j->variant], status);
+}
+
+bool make_optimizer(experiment *e, const job *j, double rate, kdst_layer *model, kdst_optimizer **out)
+{
+    const settings *s = e->settings;
+    bool sgd = !strcmp(s->optimizer, "sgd");
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_float(o, "learning_rate", rate);
+    if (!status) status = kdst_options_set_float(o, "weight_decay", s->weight_decay);
+    if (!status && sgd) status = kdst_options_set_float(o, "momentum", s->momentum);
+    if (!status) status = sgd ? kdst_optimizer_sgd_create(e->ctx, o, out) : kdst_optimizer_adam_create(e->ctx, o, out);
+    if (!status) status = kdst_optimizer_add_layer(*out, model);
+    kdst_options_release(o);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status);
+}
+
+/* Steps where the rate falls: after 3, 6 and 8 tenths of the epochs. Of few epochs some of these are the same, or none. */
+static int64_t milestones_of(int64_t epochs, int64_t steps_per_epoch, int64_t out[3])
+{
+    static const int64_t tenths[3] = {3, 6, 8};
+    int64_t count = 0, last = 0;
+    for (int i = 0; i < 3; i++) {
+        int64_t epoch = epochs * tenths[i] / 10;
+        if (epoch > last) out[count++] = epoch * steps_per_epoch;
+        last = epoch;
+    }
+    return count;
+}
+
+static bool make_schedule(experiment *e, const job *j, int64_t steps_per_epoch, kdst_schedule **out)
+{
+    const settings *s = e->settings;
+    int64_t epochs = epochs_of(s, j), warmup = s->warmup_epochs < epochs ? s->warmup_epochs : epochs - 1;
+    int64_t milestones[3], count = milestones_of(epochs, steps_per_epoch, milestones);
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    if (!status && strcmp(s->schedule, "constant")) status = kdst_options_set_int(o, "warmup", warmup * steps_per_epoch);
+    if (!status && !strcmp(s->schedule, "step")) {
+        if (count) status = kdst_options_set_ints(o, "milestones", milestones, count);
+        if (!status) status = kdst_options_set_float(o, "gamma", 0.2);
+        if (!status) status = kdst_schedule_step_create(e->ctx, o, out);
+    } else if (!status && !strcmp(s->schedule, "cosine")) {
+        status = kdst_schedule_cosine_create(e->ctx, epochs * steps_per_epoch, o, out);
+    } else if (!status) {
+        status = kdst_schedule_constant_create(e->ctx, out);
+    }
+    kdst_options_release(o);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status);
+}
+
+bool make_trainer(experiment *e, const job *j, parts *p)
+{
+    kdst_options *o = NULL;
+    int64_t epochs = epochs_of(e->settings, j), enough = STOPPED_STEPS / kdst_loader_get_batches(p->train) + 1;
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_int(o, "epochs", j->stopped && epochs < enough ? enough : epochs);
+    if (!status) status = kdst_trainer_create(p->model, p->loss, p->optimizer, p->train, o, &p->trainer);
+    if (!status) status = kdst_trainer_set_validation(p->trainer, p->test);
+    if (!status) status = kdst_trainer_set_schedule(p->trainer, p->schedule);
+    if (!status && p->teacher) status = kdst_trainer_set_teacher(p->trainer, p->teacher);
+    kdst_options_release(o);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status);
+}
+
+bool accuracy_of(experiment *e, kdst_layer *model, kdst_loader *loader, double *out)
+{
+    kdst_metrics *metrics = NULL;
+    kdst_status status = kdst_metrics_create(e->ctx, e->classes, NULL, &metrics);
+    if (!status) status = kdst_metrics_add_loader(metrics, model, loader);
+    if (!status) status = kdst_metrics_get(metrics, "accuracy", out);
+    kdst_metrics_release(metrics);
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, "accuracy", status);
+}
+
+bool make_parts(experiment *e, const job *j, bool trained, parts *p)
+{
+    const settings *s = e->settings;
+    uint64_t seed = j->seed + (j->variant == TFKD_SELF ? SELF_SEED_OFFSET : 0);
+    kdst_status status = kdst_context_set_seed(e->ctx, seed);
+    if (status) return explain_failure(e->ctx, j->name, status);
+    p->teacher_accuracy = NAN;
+    if (!load_model(e, j->teacher_net, NULL, false, &p->model) || !make_loader(e, e->train, true, seed, &p->train)
+        || !make_loader(e, e->test, false, 0, &p->test) || !make_loss(e, j, &p->loss)
+        || !make_optimizer(e, j, j->teacher_net ? s->teacher_rate : s->learning_rate, p->model, &p->optimizer)
+        || !make_schedule(e, j, kdst_loader_get_batches(p->train), &p->schedule))
+        return false;
+    if (*j->teacher
+        && (!load_model(e, j->teacher_is_teacher_net, j->teacher, trained, &p->teacher)
+            || (trained && !accuracy_of(e, p->teacher, p->test, &p->teacher_accuracy))))
+        return false;
+    return make_trainer(e, j, p);
+}
