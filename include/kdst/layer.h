@@ -39,9 +39,41 @@ KDST_API void kdst_layer_release(kdst_layer *layer);
  *  @param      layer  the layer
  *  @param      x      input, of the parameters' type
  *  @param[out] out    new reference, to x itself where the layer is the identity; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, another context), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL, another context, a layer that needs more inputs or gives more outputs), SHAPE, DTYPE, OUT_OF_MEMORY,
+ *          CALLBACK (a layer of yours failed)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
+
+/** Forward pass of a layer with several inputs or outputs; the same as kdst_layer_run for one of each.
+ *
+ *  A sequential takes what its first child takes and gives what its last child gives.
+ *
+ *  @param      layer      the layer
+ *  @param      inputs     [count] tensors, as the kind says; nullable when count is 0; optional ones may be NULL
+ *  @param      count      number of inputs: kdst_layer_get_input_count, and more where the kind has optional ones
+ *  @param[out] out        [capacity] new references in the order of the kind, NULL behind them; each released with
+ *                         kdst_tensor_release; all NULL on failure
+ *  @param      capacity   length of out, at least kdst_layer_get_output_count
+ *  @param[out] out_count  nullable; number of outputs
+ *  @status INVALID_ARGUMENT (NULL, number of inputs, capacity, another context), SHAPE, DTYPE, STATE (a callback has added layers),
+ *          OUT_OF_MEMORY, CALLBACK (a layer of yours failed)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_run_many(
+    kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out, int64_t capacity, int64_t *out_count);
+
+/** Number of inputs that a layer needs; its kind may take optional ones behind them.
+ *
+ *  @param layer  nullable
+ *  @return       the number; 0 for NULL
+ *  @thread context   @since 0.1 */
+KDST_API int64_t kdst_layer_get_input_count(const kdst_layer *layer);
+
+/** Number of outputs that a layer gives.
+ *
+ *  @param layer  nullable
+ *  @return       the number; 0 for NULL
+ *  @thread context   @since 0.1 */
+KDST_API int64_t kdst_layer_get_output_count(const kdst_layer *layer);
 
 /** Sets training (1) or evaluation mode (0) of a layer and everything in it.
  *

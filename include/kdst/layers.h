@@ -151,17 +151,60 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_sequential_create(kdst_context *c
 KDST_API KDST_NODISCARD kdst_status kdst_layer_residual_create(
     kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, const kdst_options *options, kdst_layer **out);
 
-/** Appends a child to a sequential container.
+/** Appends a child to a sequential or to a layer of your own.
  *
  *  The child takes over the container's training mode.
  *
- *  @param container  the sequential
+ *  @param container  a sequential, or a layer of your own
  *  @param name       copied, without '.', unique; "" adds no level to the names below; NULL: its position, as PyTorch numbers
  *  @param child      retained; in no container yet
- *  @status INVALID_ARGUMENT (NULL, another context, not a sequential, a name used twice or with a '.'),
+ *  @status INVALID_ARGUMENT (NULL, another context, neither a sequential nor a layer of your own, a name used twice or with a '.'),
  *          STATE (child already in a container, or it contains the container, or nested too deeply), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_add(kdst_layer *container, const char *name, kdst_layer *child);
+
+/* ---- layers of your own ---- */
+
+/** Forward pass of a layer of your own.
+ *
+ *  inputs [count] and the layer are borrowed; count is the option `inputs`, and training is 1 when the layer is to behave as in training.
+ *  out has as many entries as the option `outputs` says, NULL at first: put new references there, which the library takes over (an
+ *  input that is passed on is retained first). What is recorded here is differentiated. */
+typedef kdst_status (*kdst_layer_forward_fn)(
+    void *user_data, kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, int32_t training, kdst_tensor **out);
+
+/** Makes a layer whose forward pass is yours: from recorded operations, layers, and operations of your own.
+ *
+ *  Layers that it uses are added to it with kdst_layer_add, tensors with kdst_layer_parameter_create, so that they are found in its state,
+ *  follow its mode and are trained. Without callbacks the same is done by holding the layers in a sequential and running them one by one.
+ *
+ *  @param      ctx        the context; retained by the layer
+ *  @param      name       copied; appears in messages
+ *  @param      forward    makes the outputs
+ *  @param      user_data  its first argument, nullable; retained until destroy runs
+ *  @param      destroy    nullable; runs once, when the layer goes, also when this call fails
+ *  @param      options    nullable; schema "layer.custom": inputs [0,8] = 1, outputs [1,32] = 1
+ *  @param[out] out        new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, option), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_custom_create(
+    kdst_context *ctx, const char *name, kdst_layer_forward_fn forward, void *user_data, kdst_destroy_fn destroy,
+    const kdst_options *options, kdst_layer **out);
+
+/** Makes a layer that holds one tensor; it takes no input and gives the tensor.
+ *
+ *  Added under the name "" it puts the tensor into a container as `name`.
+ *
+ *  @param      ctx           the context; retained by the layer
+ *  @param      name          copied, 1 to 255 bytes without '.'
+ *  @param      tensor        retained; a leaf of the context
+ *  @param      is_parameter  1: a parameter, which comes to require a gradient; 0: a buffer
+ *  @param[out] out           new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, name, is_parameter not 0 or 1, another context), DTYPE (a parameter that is not floating point),
+ *          STATE (a parameter that is a recorded result), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_parameter_create(
+    kdst_context *ctx, const char *name, kdst_tensor *tensor, int32_t is_parameter, kdst_layer **out);
 
 #ifdef __cplusplus
 }

@@ -24,9 +24,9 @@ static kdst_status run_log_softmax(kdst_layer *layer, kdst_tensor *x, kdst_tenso
 
 /* In the order of KDST__ACTIVATION_*. */
 static const kdst__layer_kind kinds[] = {
-    {"relu", sizeof(kdst_layer), run_relu, false},
-    {"softmax", sizeof(kdst_layer), run_softmax, false},
-    {"log_softmax", sizeof(kdst_layer), run_log_softmax, false},
+    {.name = "relu", .bytes = sizeof(kdst_layer), .run = run_relu},
+    {.name = "softmax", .bytes = sizeof(kdst_layer), .run = run_softmax},
+    {.name = "log_softmax", .bytes = sizeof(kdst_layer), .run = run_log_softmax},
 };
 
 kdst_status kdst__layer_activation_new(kdst_context *ctx, int32_t kind, kdst_layer **out)

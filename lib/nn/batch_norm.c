@@ -47,7 +47,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
     return status;
 }
 
-static const kdst__layer_kind kind = {"batch_norm", sizeof(batch_norm), run, false};
+static const kdst__layer_kind kind = {.name = "batch_norm", .bytes = sizeof(batch_norm), .run = run};
 
 /* Makes and holds one tensor; [C] of `value`, or rank 0 for the counter. */
 static kdst_status hold(

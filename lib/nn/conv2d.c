@@ -41,7 +41,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
     return kdst__conv2d_run(x, weight, bias, &((conv2d *)layer)->attrs, out);
 }
 
-static const kdst__layer_kind kind = {"conv2d", sizeof(conv2d), run, false};
+static const kdst__layer_kind kind = {.name = "conv2d", .bytes = sizeof(conv2d), .run = run};
 
 kdst_status kdst__layer_conv2d_new(
     kdst_context *ctx, int64_t in, int64_t out_channels, const kdst__weighted_config *config, kdst_layer **out)

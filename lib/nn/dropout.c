@@ -16,7 +16,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
     return KDST_STATUS_OK;
 }
 
-static const kdst__layer_kind kind = {"dropout", sizeof(dropout), run, false};
+static const kdst__layer_kind kind = {.name = "dropout", .bytes = sizeof(dropout), .run = run};
 
 kdst_status kdst_layer_dropout_create(kdst_context *ctx, double rate, kdst_layer **out)
 {

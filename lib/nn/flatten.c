@@ -18,7 +18,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
     return KDST_STATUS_OK;
 }
 
-static const kdst__layer_kind kind = {"flatten", sizeof(kdst_layer), run, false};
+static const kdst__layer_kind kind = {.name = "flatten", .bytes = sizeof(kdst_layer), .run = run};
 
 kdst_status kdst_layer_flatten_create(kdst_context *ctx, kdst_layer **out)
 {

@@ -14,6 +14,7 @@ static void destroy(void *object)
 {
     kdst_layer *layer = object;
     kdst__memory *memory = kdst__context_memory(layer->base.ctx);
+    if (layer->kind->destroy != NULL) layer->kind->destroy(layer);
     kdst__layer_drop_entries(layer);
     for (int64_t i = 0; i < layer->child_count; i++) {
         kdst_layer *child = layer->children[i];
@@ -173,7 +174,7 @@ kdst_status kdst_layer_add(kdst_layer *container, const char *name, kdst_layer *
     if (child == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_add: child is NULL");
     if (!container->kind->open)
         return kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_add: container is a %s, layers can be added to a sequential",
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_add: container is a %s, layers can be added to a sequential or a custom layer",
             container->kind->name);
     kdst_status status = kdst__layer_attach("layer_add", container, name, child);
     if (status == KDST_STATUS_OK) kdst__layer_set_training(child, container->training);
@@ -190,25 +191,6 @@ void kdst_layer_retain(kdst_layer *layer)
 void kdst_layer_release(kdst_layer *layer)
 {
     kdst__handle_release(layer);
-}
-
-kdst_status kdst__layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
-{
-    *out = NULL;
-    return layer->kind->run(layer, x, out);
-}
-
-kdst_status kdst_layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
-{
-    if (out != NULL) *out = NULL;
-    if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst_context *ctx = layer->base.ctx;
-    kdst__enter(ctx);
-    if (x == NULL || out == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_run: %s is NULL", x == NULL ? "x" : "out");
-    if (x->base.ctx != ctx)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_run: x belongs to another context");
-    return kdst__layer_run(layer, x, out);
 }
 
 void kdst__layer_set_training(kdst_layer *layer, bool training)

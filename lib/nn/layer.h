@@ -14,16 +14,31 @@
 
 #include <kdst/layers.h>
 
-#define KDST__LAYER_TENSORS 5 /* most tensors of one kind: batch norm */
-#define KDST__LAYER_DEPTH 64  /* most levels of a tree, so that walks may recurse */
-#define KDST__LAYER_NAME 255  /* most bytes of one child's name */
+#define KDST__LAYER_TENSORS 5  /* most tensors of one kind: batch norm */
+#define KDST__LAYER_DEPTH 64   /* most levels of a tree, so that walks may recurse */
+#define KDST__LAYER_NAME 255   /* most bytes of one child's name */
+#define KDST__LAYER_INPUTS 8   /* most inputs of a layer */
+#define KDST__LAYER_OUTPUTS 32 /* most outputs */
 
+/* How many tensors go in and come out. */
+typedef struct kdst__layer_ports {
+    int64_t inputs;   /* needed */
+    int64_t optional; /* behind them; each may be NULL or left out */
+    int64_t outputs;
+} kdst__layer_ports;
+
+/* Written with designated initialisers: kinds set what they have. A kind has `run`, or `run_many` and `ports`. */
 typedef struct kdst__layer_kind {
     const char *name; /* "conv2d": begins messages */
     size_t bytes;     /* of the kind's struct */
     /* x is of the layer's context; *out is NULL before. */
     kdst_status (*run)(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
     bool open; /* kdst_layer_add may append children */
+    /* For other numbers of inputs and outputs. inputs [count] of the layer's context, count as `ports` allows, NULL only from the
+     * optional ones on; out [outputs] is NULL before, and what is in it after a failure is released by the caller. */
+    kdst_status (*run_many)(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
+    void (*ports)(const kdst_layer *layer, kdst__layer_ports *out); /* with run_many */
+    void (*destroy)(kdst_layer *layer); /* nullable: what the kind's struct holds besides tensors and children */
 } kdst__layer_kind;
 
 typedef struct kdst__layer_tensor {
@@ -62,6 +77,11 @@ kdst_status kdst__layer_new(kdst_context *ctx, const kdst__layer_kind *kind, kds
 kdst_status kdst__layer_hold(kdst_layer *layer, const char *name, bool is_parameter, kdst_tensor *tensor);
 /* Makes `child` the last child; `name` as kdst_layer_add. Nothing is changed on failure; the modes are left alone. */
 kdst_status kdst__layer_attach(const char *function, kdst_layer *parent, const char *name, kdst_layer *child);
+/* Numbers of inputs and outputs; of a container they depend on its children. */
+void kdst__layer_get_ports(const kdst_layer *layer, kdst__layer_ports *out);
+/* Every layer runs through here: checks the number of inputs; out [outputs of the layer] are new references, all NULL on failure.
+ * kdst__layer_run is the same for a layer with one output, and fails on others. */
+kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
 kdst_status kdst__layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
 void kdst__layer_set_training(kdst_layer *layer, bool training);
 /* Training mode counts unless the context is in an evaluation scope (kdst__eval_push). */
@@ -106,6 +126,10 @@ kdst_status kdst__layer_residual_new(
     kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, bool activation, const char *shortcut_name,
     kdst_layer **out);
 
+/* Holds a new reference to `tensor` under `name`; to be added under the empty name. */
+kdst_status kdst__layer_parameter_new(
+    kdst_context *ctx, const char *name, kdst_tensor *tensor, bool is_parameter, kdst_layer **out);
+
 /* Makes and holds weight [shape] and, when wanted, bias [shape[0]], initialised as the settings say. */
 kdst_status
 kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, const kdst__weighted_config *config);
@@ -114,6 +138,6 @@ kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, 
 kdst_status kdst__layer_begin(kdst_context *ctx, const char *function, kdst_layer **out);
 
 extern const kdst__schema kdst__schema_layer_linear, kdst__schema_layer_conv2d, kdst__schema_layer_batch_norm,
-    kdst__schema_layer_residual;
+    kdst__schema_layer_residual, kdst__schema_layer_custom;
 
 #endif

@@ -30,7 +30,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
     return kdst_linear(x, weight, bias, out);
 }
 
-static const kdst__layer_kind kind = {"linear", sizeof(kdst_layer), run, false};
+static const kdst__layer_kind kind = {.name = "linear", .bytes = sizeof(kdst_layer), .run = run};
 
 kdst_status kdst__layer_linear_new(
     kdst_context *ctx, int64_t in, int64_t out_features, const kdst__weighted_config *config, kdst_layer **out)

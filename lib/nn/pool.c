@@ -25,9 +25,9 @@ static kdst_status run_global(kdst_layer *layer, kdst_tensor *x, kdst_tensor **o
     return kdst_global_avg_pool2d(x, out);
 }
 
-static const kdst__layer_kind max_kind = {"max_pool2d", sizeof(pool), run_max, false};
-static const kdst__layer_kind avg_kind = {"avg_pool2d", sizeof(pool), run_avg, false};
-static const kdst__layer_kind global_kind = {"global_avg_pool2d", sizeof(kdst_layer), run_global, false};
+static const kdst__layer_kind max_kind = {.name = "max_pool2d", .bytes = sizeof(pool), .run = run_max};
+static const kdst__layer_kind avg_kind = {.name = "avg_pool2d", .bytes = sizeof(pool), .run = run_avg};
+static const kdst__layer_kind global_kind = {.name = "global_avg_pool2d", .bytes = sizeof(kdst_layer), .run = run_global};
 
 static kdst_status
 create(kdst_context *ctx, const kdst__layer_kind *kind, const kdst__pool2d_attrs *attrs, kdst_layer **out)

@@ -53,7 +53,7 @@ done:
     return status;
 }
 
-static const kdst__layer_kind kind = {"residual", sizeof(residual), run, false};
+static const kdst__layer_kind kind = {.name = "residual", .bytes = sizeof(residual), .run = run};
 
 kdst_status kdst__layer_residual_new(
     kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, bool activation, const char *shortcut_name,

@@ -43,7 +43,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
     return status;
 }
 
-static const kdst__layer_kind kind = {"shortcut", sizeof(shortcut), run, false};
+static const kdst__layer_kind kind = {.name = "shortcut", .bytes = sizeof(shortcut), .run = run};
 
 kdst_status kdst_layer_shortcut_create(
     kdst_context *ctx, int64_t in_channels, int64_t out_channels, int64_t stride, kdst_layer **out)
