@@ -7,6 +7,7 @@
 #include <kdst/context.h>
 #include <kdst/dataset.h>
 #include <kdst/distillation.h>
+#include <kdst/indexing.h>
 #include <kdst/init.h>
 #include <kdst/layer.h>
 #include <kdst/layers.h>
@@ -19,6 +20,7 @@
 #include <kdst/optimizer.h>
 #include <kdst/options.h>
 #include <kdst/schedule.h>
+#include <kdst/shape.h>
 #include <kdst/state.h>
 #include <kdst/status.h>
 #include <kdst/tensor.h>

@@ -8,6 +8,8 @@
 #define KDST_OPS_H
 
 #include <kdst/autograd.h>
+#include <kdst/indexing.h>
+#include <kdst/shape.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -203,52 +205,6 @@ KDST_API KDST_NODISCARD kdst_status kdst_mean(kdst_tensor *x, const int64_t *axe
  *  @status INVALID_ARGUMENT (NULL, label out of range, logit not finite), SHAPE (also: empty batch), DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_cross_entropy(kdst_tensor *logits, kdst_tensor *labels, kdst_tensor **out);
-
-/* ---- shape; results are views where the layout allows it ---- */
-
-/** The same elements in another shape. A view when x is contiguous, else a copy.
- *
- *  @param      x      any tensor
- *  @param      rank   0 to 8
- *  @param      shape  [rank]; one entry may be -1: what is left; nullable when rank is 0
- *  @param[out] out    new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, rank), SHAPE (another number of elements), OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_reshape(kdst_tensor *x, int64_t rank, const int64_t *shape, kdst_tensor **out);
-
-/** Exchanges two axes; a view.
- *
- *  @param      x       any tensor
- *  @param      axis_a  0 to rank - 1, or -rank to -1
- *  @param      axis_b  0 to rank - 1, or -rank to -1
- *  @param[out] out     new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, axis), OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_transpose(kdst_tensor *x, int64_t axis_a, int64_t axis_b, kdst_tensor **out);
-
-/** Elements start, start + step, … below stop of one axis; a view.
- *
- *  @param      x      any tensor
- *  @param      axis   0 to rank - 1, or -rank to -1
- *  @param      start  0 to the axis' size
- *  @param      stop   start to the axis' size
- *  @param      step   >= 1
- *  @param[out] out    new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, axis, start, stop or step out of range), OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_slice(
-    kdst_tensor *x, int64_t axis, int64_t start, int64_t stop, int64_t step, kdst_tensor **out);
-
-/** Adds zeros in front of and behind one axis.
- *
- *  @param      x       any shape, floating point
- *  @param      axis    0 to rank - 1, or -rank to -1
- *  @param      before  >= 0
- *  @param      after   >= 0
- *  @param[out] out     new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, axis, negative count), SHAPE (too large), DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_pad(kdst_tensor *x, int64_t axis, int64_t before, int64_t after, kdst_tensor **out);
 
 #ifdef __cplusplus
 }

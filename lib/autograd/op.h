@@ -22,7 +22,8 @@
 
 #include <math.h>
 
-#define KDST__MAX_INPUTS 8
+#define KDST__MAX_INPUTS 8          /* of most operations, and of the caller's own */
+#define KDST__MOST_INPUTS (1 << 20) /* of those that take a list */
 #define KDST__MAX_SAVED 4
 
 typedef struct kdst__op kdst__op;
@@ -32,11 +33,11 @@ typedef struct kdst__call {
     const kdst__op *op;
     void *attrs; /* the operation's own struct, attr_bytes long */
     int32_t count;
-    kdst_tensor *inputs[KDST__MAX_INPUTS]; /* contiguous unless op->strided; optional ones may be NULL */
+    kdst_tensor **inputs; /* [count], contiguous unless op->strided; optional ones may be NULL */
     kdst_tensor *out;
     kdst_tensor *saved[KDST__MAX_SAVED];
     kdst_tensor *d_out;
-    kdst_tensor *d_inputs[KDST__MAX_INPUTS];
+    kdst_tensor **d_inputs; /* [count], backward */
     bool recording;   /* forward: backward will be possible, so `saved` is wanted */
     kdst_dtype dtype; /* of the result: shape rule; preset to the type of input 0 */
     int32_t rank;
@@ -48,7 +49,7 @@ typedef kdst_status (*kdst__call_fn)(kdst__call *call);
 struct kdst__op {
     const char *name;
     int32_t min_inputs, max_inputs; /* inputs from min_inputs on may be NULL */
-    uint32_t int_inputs;            /* bit i: input i is int32 (labels); all others share one floating-point type */
+    uint32_t int_inputs;            /* bit i (below 32): input i is int32 (labels); all others share one floating-point type */
     bool any_dtype;                 /* inputs of any type (shape operations) */
     bool strided;                   /* forward reads any strides: inputs are passed as they are */
     bool makes_out;                 /* forward makes call->out itself (views, callbacks) */
@@ -75,11 +76,24 @@ struct kdst__op {
 #include "autograd/ops.def"
 #undef KDST__OP
 
+/* Whether a mask of the descriptor has input i; lists are longer than masks. */
+static inline bool kdst__op_mask(uint32_t mask, int32_t i)
+{
+    return i < 32 && (mask >> i & 1);
+}
+
 /* Runs and records. inputs [count] may hold NULL where optional; attrs is copied. Starts with kdst__enter. */
 kdst_status
 kdst__op_run(const kdst__op *op, kdst_tensor *const *inputs, int32_t count, const void *attrs, kdst_tensor **out);
 
-/* The record of one operation: a handle (class "record") that the result holds. */
+/* Where the gradient of an input goes. */
+typedef struct kdst__edge {
+    struct kdst__node *node; /* record that made the input, or NULL */
+    kdst_tensor *leaf;       /* leaf that wants a gradient, or NULL */
+    uint64_t version;        /* of the kept input's storage when recorded */
+} kdst__edge;
+
+/* The record of one operation: a handle (class "record") that the result holds. What is [count] long lies in its block. */
 typedef struct kdst__node {
     kdst__handle base;
     const kdst__op *op;
@@ -88,18 +102,15 @@ typedef struct kdst__node {
     uint64_t pass;     /* number of the last backward pass that met it */
     int32_t count;
     bool used_up;
-    struct kdst__node *edge_nodes[KDST__MAX_INPUTS]; /* record that made input i, or NULL */
-    kdst_tensor *edge_leaves[KDST__MAX_INPUTS];      /* leaf that wants a gradient, or NULL */
-    kdst_tensor *inputs[KDST__MAX_INPUTS];           /* kept for backward */
-    uint64_t versions[KDST__MAX_INPUTS];             /* of their storages when recorded */
-    kdst_tensor *out;                                /* kept view of the result */
+    kdst__edge *edges;      /* [count] */
+    kdst_tensor **inputs;   /* [count], kept for backward, or NULL */
+    kdst_tensor **d_inputs; /* [count], while its backward runs: borrowed */
+    kdst_tensor *out;       /* kept view of the result */
     uint64_t out_version;
     kdst_tensor *saved[KDST__MAX_SAVED];
     kdst_dtype dtype;
     int32_t rank;
     int64_t shape[KDST__MAX_RANK];
-    int32_t in_rank[KDST__MAX_INPUTS];
-    int64_t in_shape[KDST__MAX_INPUTS][KDST__MAX_RANK];
     kdst_tensor *grad; /* during a pass: what has been added up for the result */
 } kdst__node;
 

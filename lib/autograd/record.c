@@ -103,7 +103,7 @@ kdst_status kdst_no_grad_end(kdst_context *ctx)
 
 void kdst__node_forget(kdst__node *node)
 {
-    for (int32_t i = 0; i < KDST__MAX_INPUTS; i++) {
+    for (int32_t i = 0; i < node->count; i++) {
         kdst__handle_release(node->inputs[i]);
         node->inputs[i] = NULL;
     }
@@ -125,22 +125,34 @@ static void node_destroy(void *object)
     kdst__node *node = object;
     kdst__node_forget(node);
     kdst__handle_release(node->grad);
-    for (int32_t i = 0; i < KDST__MAX_INPUTS; i++) {
-        kdst__handle_release(node->edge_nodes[i]);
-        kdst__handle_release(node->edge_leaves[i]);
+    for (int32_t i = 0; i < node->count; i++) {
+        kdst__handle_release(node->edges[i].node);
+        kdst__handle_release(node->edges[i].leaf);
     }
 }
 
 static const kdst__class node_class = {"record", node_destroy};
 
-static void node_connect(kdst__node *node, int32_t i, kdst_tensor *input)
+/* An empty record with room for `count` inputs behind it; NULL when memory runs out. */
+static kdst__node *node_new(kdst_context *ctx, const kdst__op *op, int32_t count)
 {
-    node->in_rank[i] = input->rank;
-    memcpy(node->in_shape[i], input->shape, sizeof input->shape);
+    size_t each = sizeof(kdst__edge) + 2 * sizeof(kdst_tensor *);
+    kdst__node *node = kdst__handle_create(ctx, &node_class, sizeof *node + (size_t)count * each);
+    if (!node) return NULL;
+    node->op = op;
+    node->count = count;
+    node->edges = (kdst__edge *)(node + 1);
+    node->inputs = (kdst_tensor **)(node->edges + count);
+    node->d_inputs = node->inputs + count;
+    return node;
+}
+
+static void node_connect(kdst__edge *edge, kdst_tensor *input)
+{
     if (input->node)
-        kdst__handle_retain(node->edge_nodes[i] = input->node);
+        kdst__handle_retain(edge->node = input->node);
     else if (input->requires_grad)
-        kdst__handle_retain(node->edge_leaves[i] = input);
+        kdst__handle_retain(edge->leaf = input);
 }
 
 /* Hangs a record of `call` on its result; `originals` are the inputs as the caller gave them. */
@@ -149,9 +161,8 @@ static kdst_status node_record(kdst__call *call, kdst_tensor *const *originals)
     const kdst__op *op = call->op;
     kdst_context *ctx = call->ctx;
     kdst__autograd *state = kdst__autograd_of(ctx);
-    kdst__node *node = state ? kdst__handle_create(ctx, &node_class, sizeof *node) : NULL;
+    kdst__node *node = state ? node_new(ctx, op, call->count) : NULL;
     if (!node) return kdst__fail_memory(ctx, op->name);
-    node->op = op;
     if (op->attr_bytes) {
         node->attrs = kdst__alloc(kdst__context_memory(ctx), op->attr_bytes);
         if (!node->attrs) goto fail;
@@ -163,13 +174,12 @@ static kdst_status node_record(kdst__call *call, kdst_tensor *const *originals)
         if (kdst__tensor_view(op->name, out, out->rank, out->shape, out->stride, out->offset, &node->out)) goto fail;
         node->out_version = out->storage->version;
     }
-    node->count = call->count;
     for (int32_t i = 0; i < call->count; i++) {
         if (!originals[i]) continue;
-        node_connect(node, i, originals[i]);
-        if (op->keep_inputs >> i & 1) {
+        node_connect(&node->edges[i], originals[i]);
+        if (kdst__op_mask(op->keep_inputs, i)) {
             kdst__handle_retain(node->inputs[i] = call->inputs[i]);
-            node->versions[i] = call->inputs[i]->storage->version;
+            node->edges[i].version = call->inputs[i]->storage->version;
         }
     }
     for (int32_t i = 0; i < KDST__MAX_SAVED; i++)
@@ -200,7 +210,7 @@ static kdst_status check_inputs(const kdst__op *op, kdst_context *ctx, kdst_tens
             return kdst__fail(
                 ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %d belongs to another context", op->name, i);
         if (op->any_dtype) continue;
-        if (op->int_inputs >> i & 1) {
+        if (kdst__op_mask(op->int_inputs, i)) {
             if (t->dtype != KDST_DTYPE_INT32)
                 return kdst__fail(
                     ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, expected int32", op->name, i,
@@ -250,7 +260,11 @@ kdst__op_run(const kdst__op *op, kdst_tensor *const *inputs, int32_t count, cons
     kdst_context *ctx = inputs[0]->base.ctx;
     kdst__enter(ctx);
     if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", op->name);
-    kdst__call call = {.ctx = ctx, .op = op, .attrs = (void *)attrs, .count = count};
+    kdst_tensor *few[KDST__MAX_INPUTS] = {NULL}, **taken = few;
+    const size_t bytes = (size_t)count * sizeof *taken;
+    if (count > KDST__MAX_INPUTS && !(taken = kdst__alloc_zero(kdst__context_memory(ctx), bytes)))
+        return kdst__fail_memory(ctx, op->name);
+    kdst__call call = {.ctx = ctx, .op = op, .attrs = (void *)attrs, .count = count, .inputs = taken};
     kdst_status status = check_inputs(op, ctx, inputs, count);
     if (!status) status = take_inputs(&call, inputs);
     if (status) goto end;
@@ -267,6 +281,7 @@ end:
         kdst__handle_release(call.saved[i]);
     for (int32_t i = 0; i < count; i++)
         kdst__handle_release(call.inputs[i]);
+    if (taken != few) kdst__free(kdst__context_memory(ctx), taken, bytes);
     if (status)
         kdst__handle_release(call.out);
     else

@@ -110,8 +110,8 @@ static kdst_status meet_leaf(pass *p, kdst_tensor *leaf)
 /* Where the gradient of input i of a record is to be added; NULL where none is wanted. */
 static kdst_status edge_grad(pass *p, kdst__node *node, int32_t i, kdst_tensor **out)
 {
-    kdst__node *source = node->edge_nodes[i];
-    kdst_tensor *leaf = node->edge_leaves[i];
+    kdst__node *source = node->edges[i].node;
+    kdst_tensor *leaf = node->edges[i].leaf;
     kdst_status status = KDST_STATUS_OK;
     *out = NULL;
     if (source) {
@@ -130,7 +130,7 @@ static kdst_status edge_grad(pass *p, kdst__node *node, int32_t i, kdst_tensor *
 static kdst_status check_unchanged(const kdst__node *node)
 {
     for (int32_t i = 0; i < node->count; i++)
-        if (node->inputs[i] && node->inputs[i]->storage->version != node->versions[i])
+        if (node->inputs[i] && node->inputs[i]->storage->version != node->edges[i].version)
             return kdst__fail(
                 node->base.ctx, KDST_STATUS_STATE, "backward: input %d of %s was written to after it was recorded", i,
                 node->op->name);
@@ -148,17 +148,19 @@ static kdst_status visit(pass *p, kdst__node *node)
         .op = node->op,
         .attrs = node->attrs,
         .count = node->count,
+        .inputs = node->inputs,
+        .d_inputs = node->d_inputs,
         .out = node->out,
         .d_out = node->grad,
         .dtype = node->dtype,
         .rank = node->rank};
     kdst_status status = check_unchanged(node);
     memcpy(call.shape, node->shape, sizeof call.shape);
-    memcpy(call.inputs, node->inputs, sizeof call.inputs);
     memcpy(call.saved, node->saved, sizeof call.saved);
     for (int32_t i = 0; i < node->count && !status; i++)
         status = edge_grad(p, node, i, &call.d_inputs[i]);
     if (!status) status = node->op->backward(&call);
+    memset(node->d_inputs, 0, (size_t)node->count * sizeof *node->d_inputs);
     kdst__handle_release(node->grad);
     node->grad = NULL;
     return status;

@@ -108,6 +108,17 @@ kdst_status kdst__sum_strided(
 /* 1 when every element is finite. */
 int32_t kdst__all_finite(kdst__compute *cp, int32_t dtype, int64_t n, const void *x);
 
+/* ---- rows by a list: i [n] in [0, size), x and dx [outer, size, inner], y and dy [outer, n, inner] ---- */
+
+/* y[o, j, :] = x[o, i_j, :]; elements of `bytes` each. */
+void kdst__rows_select(
+    kdst__compute *cp, int64_t bytes, int64_t outer, int64_t size, int64_t n, int64_t inner, const int32_t *indices,
+    const void *x, void *y);
+/* dx[o, k, :] += sum over the j with i_j = k of dy[o, j, :] */
+kdst_status kdst__rows_add(
+    kdst__compute *cp, int32_t dtype, int64_t outer, int64_t size, int64_t n, int64_t inner, const int32_t *indices,
+    const void *dy, void *dx);
+
 /* ---- softmax along the middle axis of [outer, n, inner] ---- */
 
 void kdst__softmax(kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);

@@ -99,6 +99,25 @@ static kdst_status cross_entropy(kdst_context *in, kdst_tensor *const *x, kdst_t
     return status;
 }
 
+static kdst_status concat(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
+{
+    (void)in;
+    return kdst_concat(x, 3, 1, out);
+}
+
+static kdst_status index_select(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
+{
+    static int32_t values[5003];
+    const int64_t n = (int64_t)(sizeof values / sizeof *values);
+    for (int64_t i = 0; i < n; i++)
+        values[i] = (int32_t)(i * i % 257);
+    kdst_tensor *indices = NULL;
+    kdst_status status = kdst_tensor_create_from(in, KDST_DTYPE_INT32, 1, &n, values, &indices);
+    if (status == KDST_STATUS_OK) status = kdst_index_select(x[0], 0, indices, out);
+    kdst_tensor_release(indices);
+    return status;
+}
+
 static const struct thread_case {
     const char *name;
     build_fn build;
@@ -121,6 +140,8 @@ static const struct thread_case {
     {"sum", sum, 1, {2}, {{1031, 300}}},
     {"mean", mean, 1, {2}, {{1031, 300}}},
     {"cross_entropy", cross_entropy, 1, {2}, {{4099, 37}}},
+    {"concat", concat, 3, {2, 2, 2}, {{1031, 33}, {1031, 1}, {1031, 65}}},
+    {"index_select", index_select, 1, {2}, {{257, 300}}},
 };
 #define CASES ((int)(sizeof cases / sizeof *cases))
 #define RESULTS 4

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gradient cases of what puts tensors together and picks elements. */
+#include "cases.h"
+
+/* p[0]: axis; p[1]: how often all inputs are repeated (0: once). */
+typedef kdst_status (*join_fn)(kdst_tensor *const *, int64_t, int64_t, kdst_tensor **);
+
+static kdst_status join(const gradient_case *c, join_fn fn, kdst_tensor *const *in, kdst_tensor **out)
+{
+    kdst_tensor *all[64];
+    int64_t inputs = 0, count = 0;
+    while (c->views[inputs] != '\0')
+        inputs++;
+    for (int64_t r = 0; r < (c->p[1] ? c->p[1] : 1); r++)
+        for (int64_t i = 0; i < inputs; i++)
+            all[count++] = in[i];
+    return fn(all, count, c->p[0], out);
+}
+
+static kdst_status concat(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)ctx;
+    return join(c, kdst_concat, in, out);
+}
+
+static kdst_status stack(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)ctx;
+    return join(c, kdst_stack, in, out);
+}
+
+/* p: axis, number of indices; the indices are i i mod the axis' size, so some repeat and some are left out. */
+static kdst_status index_select(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    int32_t values[64];
+    kdst_tensor *indices = NULL;
+    for (int64_t i = 0; i < c->p[1]; i++)
+        values[i] = (int32_t)(i * i % kdst_tensor_get_size(in[0], c->p[0]));
+    kdst_status status = kdst_tensor_create_from(ctx, KDST_DTYPE_INT32, 1, &c->p[1], values, &indices);
+    if (status == KDST_STATUS_OK) status = kdst_index_select(in[0], c->p[0], indices, out);
+    kdst_tensor_release(indices);
+    return status;
+}
+
+/* clang-format off */
+const gradient_case gradient_cases_indexing[] = {
+    {"concat", "one", concat, ".", {S2(3, 5)}, {0}},
+    {"concat", "rows", concat, "..", {S2(3, 5), S2(2, 5)}, {0}},
+    {"concat", "columns", concat, "...", {S2(3, 5), S2(3, 1), S2(3, 17)}, {1}},
+    {"concat", "channels", concat, "..", {S4(2, 3, 2, 5), S4(2, 4, 2, 5)}, {-3}},
+    {"concat", "empty one", concat, "...", {S2(2, 3), S2(2, 0), S2(2, 4)}, {1}},
+    {"concat", "views", concat, "ts", {S2(5, 3), S2(9, 5)}, {0}},
+    {"concat", "twelve", concat, "....", {S2(2, 1), S2(2, 3), S2(2, 2), S2(2, 1)}, {1, 3}},
+    {"stack", "scalars", stack, "...", {S0, S0, S0}, {0}},
+    {"stack", "first", stack, "..", {S2(3, 5), S2(3, 5)}, {0}},
+    {"stack", "middle", stack, "...", {S3(2, 3, 4), S3(2, 3, 4), S3(2, 3, 4)}, {1}},
+    {"stack", "last", stack, "..", {S2(3, 17), S2(3, 17)}, {-1}},
+    {"stack", "views", stack, "ts", {S2(4, 3), S2(7, 4)}, {1}},
+    {"stack", "thirty", stack, "...", {S1(5), S1(5), S1(5)}, {0, 10}},
+    {"index_select", "rows", index_select, ".", {S2(7, 5)}, {0, 11}},
+    {"index_select", "columns", index_select, ".", {S2(3, 17)}, {-1, 9}},
+    {"index_select", "middle", index_select, ".", {S3(2, 5, 3)}, {1, 8}},
+    {"index_select", "wide", index_select, ".", {S2(4, 300)}, {0, 6}},
+    {"index_select", "vector", index_select, ".", {S1(9)}, {0, 20}},
+    {"index_select", "views", index_select, "s", {S2(9, 3)}, {0, 7}},
+    {"index_select", "transposed", index_select, "t", {S2(5, 4)}, {1, 7}},
+};
+/* clang-format on */
+const int gradient_case_count_indexing = (int)(sizeof gradient_cases_indexing / sizeof *gradient_cases_indexing);
