@@ -19,6 +19,7 @@
 #include <kdst/ops.h>
 #include <kdst/optimizer.h>
 #include <kdst/options.h>
+#include <kdst/pooling.h>
 #include <kdst/schedule.h>
 #include <kdst/shape.h>
 #include <kdst/state.h>

@@ -30,13 +30,14 @@ extern "C" {
 KDST_API KDST_NODISCARD kdst_status kdst_layer_linear_create(
     kdst_context *ctx, int64_t in_features, int64_t out_features, const kdst_options *options, kdst_layer **out);
 
-/** Two-dimensional convolution (kdst_conv2d); parameters "weight" [O, I, KH, KW] and "bias" [O].
+/** Two-dimensional convolution (kdst_conv2d); parameters "weight" [O, I / groups, KH, KW] and "bias" [O].
  *
  *  @param      ctx           the context; retained by the layer
  *  @param      in_channels   I, at least 1
  *  @param      out_channels  O, at least 1
- *  @param      options       nullable; schema "layer.conv2d": kernel [1,..) = 3, stride [1,..) = 1, padding [0,..) = 0, each one
- *                            number or [vertical, horizontal]; bias, dtype and the init options as kdst_layer_linear_create
+ *  @param      options       nullable; schema "layer.conv2d": kernel [1,..) = 3, stride [1,..) = 1, padding [0,..) = 0,
+ *                            dilation [1,..) = 1, each one number or [vertical, horizontal]; groups [1,..) = 1, which divides
+ *                            I and O; bias, dtype and the init options as kdst_layer_linear_create
  *  @param[out] out           new; released with kdst_layer_release
  *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
@@ -77,6 +78,17 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_max_pool2d_create(
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_avg_pool2d_create(
     kdst_context *ctx, const kdst_options *options, kdst_layer **out);
+
+/** Means of height x width windows (kdst_adaptive_avg_pool2d), [N, C, H, W] to [N, C, height, width].
+ *
+ *  @param      ctx     the context; retained by the layer
+ *  @param      height  1 to 2^31 - 1
+ *  @param      width   1 to 2^31 - 1
+ *  @param[out] out     new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, size), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_adaptive_avg_pool2d_create(
+    kdst_context *ctx, int64_t height, int64_t width, kdst_layer **out);
 
 /** Mean over height and width, [N, C, H, W] to [N, C].
  *

@@ -9,6 +9,7 @@
 
 #include <kdst/autograd.h>
 #include <kdst/indexing.h>
+#include <kdst/pooling.h>
 #include <kdst/shape.h>
 
 #ifdef __cplusplus
@@ -76,45 +77,19 @@ KDST_API KDST_NODISCARD kdst_status kdst_linear(kdst_tensor *x, kdst_tensor *wei
 
 /** Two-dimensional cross-correlation with zero padding.
  *
- *  Output side: floor((H + 2 padding - K) / stride) + 1.
+ *  Output side: floor((H + 2 padding - dilation (K - 1) - 1) / stride) + 1. With G groups, output channels
+ *  g O / G … (g + 1) O / G - 1 see input channels g C / G … (g + 1) C / G - 1 alone; G = C is a depthwise convolution.
  *
  *  @param      x        [N, C, H, W]
- *  @param      weight   [O, C, KH, KW]
+ *  @param      weight   [O, C / groups, KH, KW]
  *  @param      bias     [O], nullable
- *  @param      options  nullable; schema "conv2d": stride [1,..) = 1, padding [0,..) = 0, each one number or [vertical, horizontal]
+ *  @param      options  nullable; schema "conv2d": stride [1,..) = 1, padding [0,..) = 0, dilation [1,..) = 1, each one number or
+ *                       [vertical, horizontal]; groups [1,..) = 1, which divides C and O
  *  @param[out] out      new; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, another context, option), SHAPE, DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_conv2d(
     kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst_options *options, kdst_tensor **out);
-
-/* ---- pooling ---- */
-
-/** Largest element of each window; padding never wins. Of equal ones the first takes the gradient.
- *
- *  @param      x        [N, C, H, W]
- *  @param      options  nullable; schema "max_pool2d": kernel [1,..) = 2, stride [0,..) = 0 (the kernel), padding [0, kernel / 2] = 0, each one number or two
- *  @param[out] out      new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, option), SHAPE, DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_max_pool2d(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
-
-/** Mean of each window; zeros of the padding count.
- *
- *  @param      x        [N, C, H, W]
- *  @param      options  nullable; schema "avg_pool2d": kernel [1,..) = 2, stride [0,..) = 0 (the kernel), padding [0, kernel / 2] = 0, each one number or two
- *  @param[out] out      new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, option), SHAPE, DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_avg_pool2d(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
-
-/** Mean over height and width, [N, C, H, W] to [N, C].
- *
- *  @param      x    [N, C, H, W]
- *  @param[out] out  new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL), SHAPE, DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_global_avg_pool2d(kdst_tensor *x, kdst_tensor **out);
 
 /* ---- normalisation, activation, regularisation ---- */
 

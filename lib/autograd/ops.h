@@ -14,12 +14,12 @@
 
 /* [vertical, horizontal] */
 typedef struct kdst__conv2d_attrs {
-    int64_t stride[2], padding[2];
+    int64_t stride[2], padding[2], dilation[2], groups;
 } kdst__conv2d_attrs;
 
-/* [vertical, horizontal]; stride 0: the kernel */
+/* [vertical, horizontal]; stride 0: the kernel. count_include_pad (1 as usual) is for means alone. */
 typedef struct kdst__pool2d_attrs {
-    int64_t kernel[2], stride[2], padding[2];
+    int64_t kernel[2], stride[2], padding[2], ceil_mode, count_include_pad;
 } kdst__pool2d_attrs;
 
 typedef struct kdst__batch_norm_attrs {

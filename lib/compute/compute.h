@@ -51,17 +51,17 @@ kdst_status kdst__gemm(
     const void *b, int64_t rs_b, int64_t cs_b, int32_t accumulate, void *c, int64_t rs_c, int64_t cs_c);
 
 typedef struct kdst__conv2d_shape {
-    int64_t n, c, h, w;              /* input [N, C, H, W] */
-    int64_t o, kh, kw;               /* weight [O, C, KH, KW] */
-    int64_t p, q;                    /* output [N, O, P, Q] */
-    int64_t stride[2], padding[2];   /* [vertical, horizontal] */
-    int64_t dilation[2], groups;     /* 1 */
+    int64_t n, c, h, w;                          /* input [N, C, H, W] */
+    int64_t o, kh, kw;                           /* weight [O, C / groups, KH, KW] */
+    int64_t p, q;                                /* output [N, O, P, Q] */
+    int64_t stride[2], padding[2], dilation[2];  /* [vertical, horizontal] */
+    int64_t groups;                              /* divides C and O */
 } kdst__conv2d_shape;
 
-/* y = x * w + bias; bias [O] nullable. */
+/* y = x * w + bias, or y += with `accumulate`; bias [O] nullable. */
 kdst_status kdst__conv2d_forward(
     kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *shape, const void *x, const void *w, const void *bias,
-    void *y);
+    int32_t accumulate, void *y);
 kdst_status kdst__conv2d_backward_data(
     kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *shape, const void *w, const void *dy, void *dx);
 /* dw += …, db[o] += sum dy[:, o]; either may be NULL. */
@@ -150,6 +150,8 @@ void kdst__batch_norm_backward(
 typedef struct kdst__pool2d_shape {
     int64_t n, c, h, w, kh, kw, p, q; /* [N, C, H, W] to [N, C, P, Q] */
     int64_t stride[2], padding[2];    /* [vertical, horizontal] */
+    int32_t count_include_pad;        /* means: divide by what of the window lies inside of image and padding, else image */
+    int32_t adaptive;                 /* means: window i of P is rows floor(i H / P) … ceil((i + 1) H / P) - 1; KH … are unused */
 } kdst__pool2d_shape;
 
 /* Largest element, the first of equals, NaN wins; argmax [N, C, P, Q] = h W + w, nullable. */
@@ -157,7 +159,7 @@ void kdst__max_pool2d(
     kdst__compute *cp, int32_t dtype, const kdst__pool2d_shape *shape, const void *x, void *y, int32_t *argmax);
 void kdst__max_pool2d_backward(
     kdst__compute *cp, int32_t dtype, const kdst__pool2d_shape *shape, const void *dy, const int32_t *argmax, void *dx);
-/* Sum of the window / (KH KW), zeros of the padding counted. */
+/* Sum of the window / its size. A window may end behind the padding (ceil mode), but begins inside of the image or before. */
 void kdst__avg_pool2d(kdst__compute *cp, int32_t dtype, const kdst__pool2d_shape *shape, const void *x, void *y);
 void kdst__avg_pool2d_backward(
     kdst__compute *cp, int32_t dtype, const kdst__pool2d_shape *shape, const void *dy, void *dx);

@@ -13,6 +13,7 @@
 #define BLOCK_BYTES ((int64_t)256 << 10) /* packed B of a piece and block of k */
 #define PIECES 24
 #define PIECE_WORK ((int64_t)400000) /* multiplications worth a piece */
+#define FEW 8 /* products of a batch are cut along k, when they are few enough to leave threads without work */
 
 /* Whether tiles of `flat` rows leave clearly fewer rows empty than those of `mr`. */
 static int32_t flat_is_better(int64_t rows, int64_t mr, int64_t flat)
@@ -34,7 +35,23 @@ void kdst__product_settle(kdst__compute *cp, const kdst__product *product, kdst_
     out->pb = swapped ? pack_mr : plan->pack_nr;
     out->size = kdst__size_of(product->dtype);
     int64_t blocks = kdst__divide_up(product->k, plan->kc);
+    if (product->batch < 1) out->p.batch = 1;
     out->depth = blocks > 0 ? kdst__divide_up(kdst__divide_up(product->k, blocks), 4) * 4 : 0;
+}
+
+kdst__product kdst__product_of_batch(const kdst__product *product, int64_t i, kdst__windows *windows)
+{
+    kdst__product p = *product;
+    p.batch = 1;
+    p.a.data = kdst__at(p.dtype, p.a.data, i * p.a_step);
+    p.b.data = kdst__at(p.dtype, p.b.data, i * p.b_step);
+    p.c = kdst__at(p.dtype, p.c, i * p.c_step);
+    if (p.b.windows) {
+        *windows = *p.b.windows;
+        windows->total -= i * p.b_step;
+        p.b.windows = windows;
+    }
+    return p;
 }
 
 /* What the pieces of the grid share. */
@@ -48,33 +65,52 @@ typedef struct grid {
     size_t scratch_bytes; /* of one worker */
 } grid;
 
-/* Packed A of a slice: for each block of k all panels, `depth` apart. */
+/* Panels [first, last) of A of product `number`, for a slice: for each block of k all panels, `depth` apart. */
+static void pack_panels(const grid *g, int64_t number, int64_t first, int64_t last)
+{
+    const kdst__product_run_t *r = g->r;
+    kdst__operand a = r->p.a;
+    a.data = kdst__at(r->p.dtype, a.data, number * r->p.a_step);
+    for (int64_t p = g->p0; p < g->p1; p += r->depth) {
+        int64_t k = kdst__least(r->depth, g->p1 - p), row = number * (g->p1 - g->p0) + (p - g->p0);
+        void *to = kdst__at(r->p.dtype, g->a, row * g->panels * r->pa + first * r->pa * k);
+        kdst__product_pack(r, &a, r->wa, r->pa, first * r->wa, kdst__least(last * r->wa, r->p.m), p, k, to);
+    }
+}
+
+static int64_t pack_pieces(const grid *g)
+{
+    return kdst__pieces(g->panels * g->r->p.batch, 2);
+}
+
 static void pack_piece(void *arg, int64_t piece, int32_t worker)
 {
-    grid *g = arg;
-    const kdst__product_run_t *r = g->r;
+    const grid *g = arg;
     int64_t begin, end;
     (void)worker;
-    kdst__piece_range(g->panels, kdst__pieces(g->panels, 2), piece, &begin, &end);
-    for (int64_t p = g->p0; p < g->p1; p += r->depth) {
-        int64_t k = kdst__least(r->depth, g->p1 - p);
-        void *to = kdst__at(r->p.dtype, g->a, (p - g->p0) * g->panels * r->pa + begin * r->pa * k);
-        kdst__product_pack(r, &r->p.a, r->wa, r->pa, begin * r->wa, kdst__least(end * r->wa, r->p.m), p, k, to);
+    kdst__piece_range(g->panels * g->r->p.batch, pack_pieces(g), piece, &begin, &end);
+    for (int64_t i = begin, next; i < end; i = next) {
+        int64_t number = i / g->panels, first = i % g->panels;
+        next = kdst__least(end, (number + 1) * g->panels);
+        pack_panels(g, number, first, first + next - i);
     }
 }
 
 static void tile_piece(void *arg, int64_t piece, int32_t worker)
 {
     grid *g = arg;
-    const kdst__product_run_t *r = g->r;
-    int64_t i0, i1, j0, j1;
+    kdst__windows windows;
+    kdst__product_run_t one = *g->r;
+    const kdst__product_run_t *r = &one;
+    int64_t i0, i1, j0, j1, parts = g->row_parts * g->column_parts, number = piece / parts, part = piece % parts;
     void *b = g->scratch + (size_t)worker * g->scratch_bytes;
-    kdst__piece_range(g->panels, g->row_parts, piece % g->row_parts, &i0, &i1);
-    kdst__piece_range(g->column_panels, g->column_parts, piece / g->row_parts, &j0, &j1);
+    if (g->r->p.batch > 1) one.p = kdst__product_of_batch(&g->r->p, number, &windows);
+    kdst__piece_range(g->panels, g->row_parts, part % g->row_parts, &i0, &i1);
+    kdst__piece_range(g->column_panels, g->column_parts, part / g->row_parts, &j0, &j1);
     int64_t rows = kdst__least(i1 * r->wa, r->p.m), columns = kdst__least(j1 * r->wb, r->p.n);
     for (int64_t p = g->p0; p < g->p1; p += r->depth) {
-        int64_t k = kdst__least(r->depth, g->p1 - p);
-        const void *a = kdst__at(r->p.dtype, g->a, (p - g->p0) * g->panels * r->pa + i0 * r->pa * k);
+        int64_t k = kdst__least(r->depth, g->p1 - p), row = number * (g->p1 - g->p0) + (p - g->p0);
+        const void *a = kdst__at(r->p.dtype, g->a, row * g->panels * r->pa + i0 * r->pa * k);
         kdst__product_pack(r, &r->p.b, r->wb, r->pb, j0 * r->wb, columns, p, k, b);
         kdst__product_tiles(r, k, a, b, i0 * r->wa, rows, j0 * r->wb, columns, r->p.accumulate || p > 0);
     }
@@ -87,9 +123,9 @@ static void cut(grid *g)
     int64_t fitting = BLOCK_BYTES / (r->depth * r->pb * (int64_t)r->size);
     g->column_parts = kdst__divide_up(g->column_panels, fitting > 0 ? fitting : 1);
     g->row_parts = 1;
-    int64_t work = r->p.m * r->p.k * r->p.n;
+    int64_t batch = r->p.batch, work = r->p.m * r->p.k * r->p.n * batch;
     for (;;) {
-        int64_t pieces = g->column_parts * g->row_parts;
+        int64_t pieces = g->column_parts * g->row_parts * batch;
         if (pieces >= PIECES || work / pieces < 2 * PIECE_WORK) return;
         int64_t rows = g->panels / g->row_parts * r->wa, columns = g->column_panels / g->column_parts * r->wb;
         if (2 * columns >= rows && 2 * g->column_parts <= g->column_panels)
@@ -107,9 +143,9 @@ static kdst_status run_grid(kdst__compute *cp, const kdst__product_run_t *r)
 {
     grid g = {.r = r, .panels = kdst__divide_up(r->p.m, r->wa), .column_panels = kdst__divide_up(r->p.n, r->wb)};
     cut(&g);
-    int64_t blocks = SLICE_BYTES / (g.panels * r->pa * r->depth * (int64_t)r->size);
+    int64_t batch = r->p.batch, blocks = SLICE_BYTES / (batch * g.panels * r->pa * r->depth * (int64_t)r->size);
     int64_t slice = (blocks > 0 ? blocks : 1) * r->depth;
-    size_t a_bytes = (size_t)(g.panels * r->pa * kdst__least(slice, r->p.k)) * r->size + KDST__PANEL_SLACK;
+    size_t a_bytes = (size_t)(batch * g.panels * r->pa * kdst__least(slice, r->p.k)) * r->size + KDST__PANEL_SLACK;
     size_t longest = (size_t)kdst__divide_up(g.column_panels, g.column_parts);
     g.scratch_bytes = (longest * (size_t)(r->pb * r->depth) * r->size + KDST__PANEL_SLACK + 63) / 64 * 64;
     size_t scratch_bytes = g.scratch_bytes * (size_t)cp->threads;
@@ -119,13 +155,13 @@ static kdst_status run_grid(kdst__compute *cp, const kdst__product_run_t *r)
     for (int64_t p = 0; p < r->p.k && status == KDST_STATUS_OK; p += slice) {
         g.p0 = p;
         g.p1 = kdst__least(p + slice, r->p.k);
-        int64_t pieces = g.column_parts * g.row_parts;
+        int64_t pieces = g.column_parts * g.row_parts * batch;
         if (pieces == 1) {
-            for (int64_t i = 0; i < kdst__pieces(g.panels, 2); i++)
+            for (int64_t i = 0; i < pack_pieces(&g); i++)
                 pack_piece(&g, i, 0);
             tile_piece(&g, 0, 0);
         } else {
-            kdst__pool_run(cp->pool, kdst__pieces(g.panels, 2), pack_piece, &g);
+            kdst__pool_run(cp->pool, pack_pieces(&g), pack_piece, &g);
             kdst__pool_run(cp->pool, pieces, tile_piece, &g);
         }
     }
@@ -146,16 +182,32 @@ static void clear(kdst__compute *cp, const kdst__product *p)
         }
 }
 
+/* Products of a batch one after the other. */
+static kdst_status run_each(kdst__compute *cp, const kdst__product *product)
+{
+    kdst_status status = KDST_STATUS_OK;
+    for (int64_t i = 0; i < product->batch && !status; i++) {
+        kdst__windows windows;
+        const kdst__product one = kdst__product_of_batch(product, i, &windows);
+        status = kdst__product_run(cp, &one);
+    }
+    return status;
+}
+
 kdst_status kdst__product_run(kdst__compute *cp, const kdst__product *product)
 {
     kdst__product_run_t r;
     if (product->m == 0 || product->n == 0) return KDST_STATUS_OK;
     if (product->k == 0) {
-        if (!product->accumulate) clear(cp, product);
+        if (product->accumulate) return KDST_STATUS_OK;
+        if (product->batch > 1) return run_each(cp, product);
+        clear(cp, product);
         return KDST_STATUS_OK;
     }
     kdst__product_settle(cp, product, &r);
-    return kdst__product_wants_split(&r) ? kdst__product_split(&r) : run_grid(cp, &r);
+    if (!kdst__product_wants_split(&r)) return run_grid(cp, &r);
+    if (r.p.batch == 1) return kdst__product_split(&r);
+    return r.p.batch < FEW ? run_each(cp, product) : run_grid(cp, &r);
 }
 
 /* The smaller side becomes A, which is shared. */

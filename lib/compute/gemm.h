@@ -54,6 +54,7 @@ typedef struct kdst__product {
     int64_t rs;         /* from row to row of C */
     int64_t i, j;       /* columns are (g, i, j); i, j: extents */
     int64_t gs, is, js; /* strides of g, i, j */
+    int64_t batch, a_step, b_step, c_step; /* so many products (0: one), their operands and C so many elements apart */
 } kdst__product;
 
 /* Runs a product; OUT_OF_MEMORY leaves C untouched. */
@@ -76,6 +77,8 @@ typedef struct kdst__product_run {
 } kdst__product_run_t;
 
 void kdst__product_settle(kdst__compute *cp, const kdst__product *product, kdst__product_run_t *out);
+/* Number i of a batch as a product of its own; *windows holds its windows. */
+kdst__product kdst__product_of_batch(const kdst__product *product, int64_t i, kdst__windows *windows);
 /* Packs panels of width `tile` (stored `panel` wide) of indices [begin, end), begin a multiple of tile, depth [p0, p0 + k). */
 void kdst__product_pack(
     const kdst__product_run_t *r, const kdst__operand *x, int64_t tile, int64_t panel, int64_t begin, int64_t end,

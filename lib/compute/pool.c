@@ -34,7 +34,8 @@ static void pool_piece(void *arg, int64_t piece, int32_t worker)
 static void run_pool(job j)
 {
     j.planes = j.shape->n * j.shape->c;
-    j.pieces = kdst__pieces(j.planes, kdst__divide_up(GRAIN, j.shape->p * j.shape->q * j.shape->kh * j.shape->kw + 1));
+    int64_t window = j.shape->adaptive ? j.shape->h * j.shape->w : j.shape->p * j.shape->q * j.shape->kh * j.shape->kw;
+    j.pieces = kdst__pieces(j.planes, kdst__divide_up(GRAIN, window + 1));
     kdst__pool_run(j.cp->pool, j.pieces, pool_piece, &j);
 }
 

@@ -97,9 +97,9 @@ void kdst__layer_drop_entries(kdst_layer *layer);
 
 /* ---- kinds with settings, as kdst_model_create makes them ---- */
 
-/* Settings of linear and conv2d; dtype is 0 for float32, 1 for float64. */
+/* Settings of linear and conv2d; dtype is 0 for float32, 1 for float64; dilation and groups: 0 counts as 1. */
 typedef struct kdst__weighted_config {
-    int64_t kernel[2], stride[2], padding[2], bias;
+    int64_t kernel[2], stride[2], padding[2], dilation[2], groups, bias;
     int32_t dtype, init, init_mode, init_bias;
     double init_std, init_bound;
 } kdst__weighted_config;
@@ -120,6 +120,7 @@ kdst_status
 kdst__layer_batch_norm_new(kdst_context *ctx, int64_t channels, const kdst__norm_config *config, kdst_layer **out);
 kdst_status kdst__layer_max_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out);
 kdst_status kdst__layer_avg_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out);
+kdst_status kdst__layer_adaptive_avg_pool2d_new(kdst_context *ctx, int64_t height, int64_t width, kdst_layer **out);
 kdst_status kdst__layer_activation_new(kdst_context *ctx, int32_t kind, kdst_layer **out);
 /* activation: apply relu to the sum. */
 kdst_status kdst__layer_residual_new(

@@ -92,7 +92,9 @@ static kdst_status build_linear(builder *b, const kdst__model_row *row, kdst_lay
 static kdst_status build_max_pool(builder *b, const kdst__model_row *row, kdst_layer **out)
 {
     const kdst__pool2d_attrs attrs = {
-        {row->kernel, row->kernel}, {row->stride, row->stride}, {row->padding, row->padding}};
+        .kernel = {row->kernel, row->kernel},
+        .stride = {row->stride, row->stride},
+        .padding = {row->padding, row->padding}};
     kdst_status status = slide(b, row->kernel, row->stride, row->padding);
     return status == KDST_STATUS_OK ? kdst__layer_max_pool2d_new(b->ctx, &attrs, out) : status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pooling layers over [N, C, H, W]: largest or mean element of each window, and the mean of the whole map. */
+/* Pooling layers over [N, C, H, W]: largest or mean element of each window, means of so many windows, mean of the whole map. */
 #include "nn/layer.h"
 
 #include <inttypes.h>
@@ -8,6 +8,11 @@ typedef struct pool {
     kdst_layer base;
     kdst__pool2d_attrs attrs;
 } pool;
+
+typedef struct adaptive {
+    kdst_layer base;
+    int64_t height, width;
+} adaptive;
 
 static kdst_status run_max(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
@@ -25,9 +30,18 @@ static kdst_status run_global(kdst_layer *layer, kdst_tensor *x, kdst_tensor **o
     return kdst_global_avg_pool2d(x, out);
 }
 
+static kdst_status run_adaptive(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    const adaptive *self = (adaptive *)layer;
+    return kdst_adaptive_avg_pool2d(x, self->height, self->width, out);
+}
+
 static const kdst__layer_kind max_kind = {.name = "max_pool2d", .bytes = sizeof(pool), .run = run_max};
 static const kdst__layer_kind avg_kind = {.name = "avg_pool2d", .bytes = sizeof(pool), .run = run_avg};
-static const kdst__layer_kind global_kind = {.name = "global_avg_pool2d", .bytes = sizeof(kdst_layer), .run = run_global};
+static const kdst__layer_kind adaptive_kind = {
+    .name = "adaptive_avg_pool2d", .bytes = sizeof(adaptive), .run = run_adaptive};
+static const kdst__layer_kind global_kind = {
+    .name = "global_avg_pool2d", .bytes = sizeof(kdst_layer), .run = run_global};
 
 static kdst_status
 create(kdst_context *ctx, const kdst__layer_kind *kind, const kdst__pool2d_attrs *attrs, kdst_layer **out)
@@ -52,6 +66,20 @@ kdst_status kdst__layer_avg_pool2d_new(kdst_context *ctx, const kdst__pool2d_att
     return create(ctx, &avg_kind, attrs, out);
 }
 
+kdst_status kdst__layer_adaptive_avg_pool2d_new(kdst_context *ctx, int64_t height, int64_t width, kdst_layer **out)
+{
+    if (height < 1 || width < 1 || height > INT32_MAX || width > INT32_MAX)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "adaptive_avg_pool2d: size is %" PRId64 " by %" PRId64 ", allowed is 1 to %" PRId32 " each", height, width,
+            INT32_MAX);
+    kdst_status status = kdst__layer_new(ctx, &adaptive_kind, out);
+    if (status != KDST_STATUS_OK) return status;
+    ((adaptive *)*out)->height = height;
+    ((adaptive *)*out)->width = width;
+    return KDST_STATUS_OK;
+}
+
 kdst_status kdst_layer_max_pool2d_create(kdst_context *ctx, const kdst_options *given, kdst_layer **out)
 {
     kdst__pool2d_attrs attrs;
@@ -74,4 +102,10 @@ kdst_status kdst_layer_global_avg_pool2d_create(kdst_context *ctx, kdst_layer **
 {
     kdst_status status = kdst__layer_begin(ctx, "global_avg_pool2d", out);
     return status == KDST_STATUS_OK ? kdst__layer_new(ctx, &global_kind, out) : status;
+}
+
+kdst_status kdst_layer_adaptive_avg_pool2d_create(kdst_context *ctx, int64_t height, int64_t width, kdst_layer **out)
+{
+    kdst_status status = kdst__layer_begin(ctx, "adaptive_avg_pool2d", out);
+    return status == KDST_STATUS_OK ? kdst__layer_adaptive_avg_pool2d_new(ctx, height, width, out) : status;
 }

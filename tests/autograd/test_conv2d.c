@@ -3,36 +3,43 @@
 #include "support.h"
 
 typedef struct geometry {
-    int64_t n, c, h, w, o, kh, kw, stride[2], padding[2];
+    int64_t n, c, h, w, o, kh, kw, stride[2], padding[2], dilation[2], groups;
 } geometry;
 
 static const geometry cases[] = {
-    {1, 1, 1, 1, 1, 1, 1, {1, 1}, {0, 0}},   {2, 3, 8, 8, 5, 3, 3, {1, 1}, {1, 1}},
-    {1, 16, 9, 7, 17, 3, 3, {1, 1}, {1, 1}}, {2, 15, 8, 8, 16, 3, 3, {2, 2}, {1, 1}},
-    {3, 17, 5, 5, 8, 1, 1, {1, 1}, {0, 0}},  {2, 4, 7, 7, 33, 1, 1, {2, 2}, {0, 0}},
-    {2, 1, 28, 28, 4, 5, 5, {1, 1}, {2, 2}}, {1, 2, 4, 9, 3, 2, 5, {1, 3}, {0, 2}},
-    {1, 1, 2, 2, 2, 2, 2, {1, 1}, {3, 2}},   {2, 32, 6, 6, 32, 3, 3, {1, 1}, {1, 1}},
-    {1, 3, 5, 5, 2, 5, 5, {1, 1}, {0, 0}},   {0, 3, 5, 5, 2, 3, 3, {1, 1}, {1, 1}},
+    {1, 1, 1, 1, 1, 1, 1, {1, 1}, {0, 0}, {1, 1}, 1},      {2, 3, 8, 8, 5, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},
+    {1, 16, 9, 7, 17, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},    {2, 15, 8, 8, 16, 3, 3, {2, 2}, {1, 1}, {1, 1}, 1},
+    {3, 17, 5, 5, 8, 1, 1, {1, 1}, {0, 0}, {1, 1}, 1},     {2, 4, 7, 7, 33, 1, 1, {2, 2}, {0, 0}, {1, 1}, 1},
+    {2, 1, 28, 28, 4, 5, 5, {1, 1}, {2, 2}, {1, 1}, 1},    {1, 2, 4, 9, 3, 2, 5, {1, 3}, {0, 2}, {1, 1}, 1},
+    {1, 1, 2, 2, 2, 2, 2, {1, 1}, {3, 2}, {1, 1}, 1},      {2, 32, 6, 6, 32, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},
+    {1, 3, 5, 5, 2, 5, 5, {1, 1}, {0, 0}, {1, 1}, 1},      {0, 3, 5, 5, 2, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},
+    {2, 3, 9, 8, 4, 3, 3, {1, 1}, {2, 2}, {2, 2}, 1},      {1, 2, 9, 9, 3, 3, 2, {2, 1}, {3, 1}, {3, 2}, 1},
+    {2, 2, 27, 6, 3, 3, 3, {1, 1}, {24, 24}, {24, 24}, 1}, {2, 8, 6, 5, 12, 3, 3, {1, 1}, {1, 1}, {1, 1}, 4},
+    {2, 6, 7, 5, 6, 3, 3, {2, 2}, {1, 1}, {1, 1}, 6},      {2, 5, 8, 7, 15, 3, 3, {1, 1}, {1, 1}, {1, 1}, 5},
+    {1, 4, 9, 9, 8, 3, 3, {1, 2}, {2, 2}, {2, 2}, 4},      {1, 4, 5, 5, 2, 3, 3, {1, 1}, {0, 0}, {1, 1}, 2},
 };
 #define CASES ((int)(sizeof cases / sizeof *cases))
 
-static int64_t side(int64_t size, int64_t kernel, int64_t stride, int64_t padding)
+/* Of the result. */
+static int64_t side(const geometry *g, int i)
 {
-    return (size + 2 * padding - kernel) / stride + 1;
+    int64_t size = i ? g->w : g->h, kernel = i ? g->kw : g->kh;
+    return (size + 2 * g->padding[i] - g->dilation[i] * (kernel - 1) - 1) / g->stride[i] + 1;
 }
 
 /* For every product x[xi] * w[wi] in y[yi]: y += x w, or with dy given dx += dy w and dw += dy x. */
 static void
 naive(const geometry *g, const double *x, const double *w, double *y, const double *dy, double *dx, double *dw)
 {
-    int64_t oh = side(g->h, g->kh, g->stride[0], g->padding[0]), ow = side(g->w, g->kw, g->stride[1], g->padding[1]);
+    int64_t oh = side(g, 0), ow = side(g, 1), in = g->c / g->groups;
     for (int64_t yi = 0; yi < g->n * g->o * oh * ow; yi++) {
         int64_t j = yi % ow, i = yi / ow % oh, o = yi / ow / oh % g->o, n = yi / ow / oh / g->o;
-        for (int64_t k = 0; k < g->c * g->kh * g->kw; k++) {
-            int64_t l = k % g->kw, r = k / g->kw % g->kh, c = k / g->kw / g->kh;
-            int64_t a = i * g->stride[0] + r - g->padding[0], b = j * g->stride[1] + l - g->padding[1];
+        for (int64_t k = 0; k < in * g->kh * g->kw; k++) {
+            int64_t l = k % g->kw, r = k / g->kw % g->kh, c = k / g->kw / g->kh + o / (g->o / g->groups) * in;
+            int64_t a = i * g->stride[0] + r * g->dilation[0] - g->padding[0];
+            int64_t b = j * g->stride[1] + l * g->dilation[1] - g->padding[1];
             if (a < 0 || a >= g->h || b < 0 || b >= g->w) continue;
-            int64_t xi = ((n * g->c + c) * g->h + a) * g->w + b, wi = o * g->c * g->kh * g->kw + k;
+            int64_t xi = ((n * g->c + c) * g->h + a) * g->w + b, wi = o * in * g->kh * g->kw + k;
             if (dy == NULL) {
                 y[yi] += x[xi] * w[wi];
             } else {
@@ -47,14 +54,16 @@ static kdst_options *options_of(const geometry *g)
 {
     kdst_options *options = options_ints("stride", g->stride, 2);
     expect_ok(kdst_options_set_ints(options, "padding", g->padding, 2));
+    expect_ok(kdst_options_set_ints(options, "dilation", g->dilation, 2));
+    expect_ok(kdst_options_set_int(options, "groups", g->groups));
     return options;
 }
 
 static void check(const geometry *g, kdst_dtype dtype, int with_bias, int views)
 {
-    int64_t oh = side(g->h, g->kh, g->stride[0], g->padding[0]), ow = side(g->w, g->kw, g->stride[1], g->padding[1]);
+    int64_t oh = side(g, 0), ow = side(g, 1), in = g->c / g->groups;
     kdst_tensor *x = filled(dtype, SHAPE(g->n, g->c, g->h, g->w), 1),
-                *w = filled(dtype, SHAPE(g->o, g->c, g->kh, g->kw), 2);
+                *w = filled(dtype, SHAPE(g->o, in, g->kh, g->kw), 2);
     kdst_tensor *b = with_bias ? filled(dtype, SHAPE(g->o), 3) : NULL, *y = NULL;
     kdst_tensor *dy = filled(dtype, SHAPE(g->n, g->o, oh, ow), 4);
     kdst_options *options = options_of(g);
@@ -128,6 +137,37 @@ START_TEST(test_one_number_for_both_axes)
 }
 END_TEST
 
+START_TEST(test_groups_and_dilation_that_do_not_fit)
+{
+    kdst_tensor *x = filled(F32, SHAPE(2, 6, 5, 5), 1), *w = filled(F32, SHAPE(4, 3, 3, 3), 2), *y = x;
+    kdst_tensor *odd = filled(F32, SHAPE(5, 3, 3, 3), 3);
+    kdst_options *four = NULL, *two = NULL, *wide = options_ints("dilation", (int64_t[]){1, 3}, 2);
+    kdst_options *widest = options_ints("dilation", (int64_t[]){1000000, 1000000}, 2);
+    expect_ok(kdst_options_create(&four));
+    expect_ok(kdst_options_set_int(four, "groups", 4));
+    expect_ok(kdst_options_create(&two));
+    expect_ok(kdst_options_set_int(two, "groups", 2));
+    expect_ok(kdst_options_set_int(wide, "groups", 2));
+    expect_failure(
+        kdst_conv2d(x, w, NULL, four, &y), KDST_STATUS_SHAPE, "6 input channels cannot be cut into 4 groups");
+    ck_assert_ptr_null(y);
+    expect_failure(kdst_conv2d(x, odd, NULL, two, &y), KDST_STATUS_SHAPE, "5 output channels cannot be cut into 2");
+    expect_failure(kdst_conv2d(x, w, NULL, NULL, &y), KDST_STATUS_SHAPE, "6 channels, weight expects 3");
+    expect_failure(
+        kdst_conv2d(x, w, NULL, wide, &y), KDST_STATUS_SHAPE, "3 does not fit width 5 with padding 0 and dilation 3");
+    expect_failure(kdst_conv2d(x, w, NULL, widest, &y), KDST_STATUS_SHAPE, "channels");
+    expect_failure(
+        kdst_options_set_int(two, "groups", 0) == KDST_STATUS_OK ? kdst_conv2d(x, w, NULL, two, &y) : 0,
+        KDST_STATUS_INVALID_ARGUMENT, "groups is 0");
+    kdst_options *all_options[] = {four, two, wide, widest};
+    for (int i = 0; i < 4; i++)
+        kdst_options_release(all_options[i]);
+    kdst_tensor *all[] = {x, w, odd};
+    for (int i = 0; i < 3; i++)
+        kdst_tensor_release(all[i]);
+}
+END_TEST
+
 START_TEST(test_bad_input)
 {
     kdst_tensor *x = filled(F32, SHAPE(2, 3, 5, 5), 1), *w = filled(F32, SHAPE(4, 3, 3, 3), 2), *y = x;
@@ -175,6 +215,7 @@ static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, test_definition, 0, CASES);
     tcase_add_test(tests, test_one_number_for_both_axes);
+    tcase_add_test(tests, test_groups_and_dilation_that_do_not_fit);
     tcase_add_test(tests, test_bad_input);
     tcase_add_test(tests, test_bad_options);
 }

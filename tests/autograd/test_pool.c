@@ -1,51 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* max_pool2d, avg_pool2d, global_avg_pool2d against the definition; ties, padding, NaN; bad input and options. */
+/* max_pool2d, avg_pool2d, adaptive_avg_pool2d, global_avg_pool2d against the definition; ties, padding, NaN; bad input and options. */
 #include "support.h"
 
 typedef struct geometry {
-    int64_t n, c, h, w, kernel[2], stride[2], padding[2];
+    int64_t n, c, h, w, kernel[2], stride[2], padding[2], ceil_mode, exclude_pad;
 } geometry;
 
 static const geometry cases[] = {
-    {1, 1, 1, 1, {1, 1}, {0, 0}, {0, 0}}, {2, 3, 8, 8, {2, 2}, {0, 0}, {0, 0}},   {2, 17, 7, 9, {2, 2}, {0, 0}, {0, 0}},
-    {1, 5, 9, 7, {3, 3}, {2, 2}, {1, 1}}, {3, 2, 33, 31, {3, 2}, {1, 2}, {1, 0}}, {1, 16, 8, 8, {2, 2}, {3, 3}, {0, 0}},
-    {2, 1, 4, 4, {4, 4}, {1, 1}, {2, 2}}, {0, 3, 4, 4, {2, 2}, {0, 0}, {0, 0}},
+    {1, 1, 1, 1, {1, 1}, {0, 0}, {0, 0}, 0, 0},   {2, 3, 8, 8, {2, 2}, {0, 0}, {0, 0}, 0, 0},
+    {2, 17, 7, 9, {2, 2}, {0, 0}, {0, 0}, 0, 0},  {1, 5, 9, 7, {3, 3}, {2, 2}, {1, 1}, 0, 0},
+    {3, 2, 33, 31, {3, 2}, {1, 2}, {1, 0}, 0, 0}, {1, 16, 8, 8, {2, 2}, {3, 3}, {0, 0}, 0, 0},
+    {2, 1, 4, 4, {4, 4}, {1, 1}, {2, 2}, 0, 0},   {0, 3, 4, 4, {2, 2}, {0, 0}, {0, 0}, 0, 0},
+    {2, 2, 7, 6, {3, 3}, {2, 2}, {0, 0}, 1, 0},   {1, 3, 6, 5, {2, 2}, {2, 2}, {1, 1}, 1, 0},
+    {1, 3, 6, 5, {3, 3}, {2, 2}, {1, 1}, 1, 1},   {2, 2, 5, 5, {3, 2}, {1, 3}, {1, 1}, 0, 1},
 };
 #define CASES ((int)(sizeof cases / sizeof *cases))
 
 static int64_t side(const geometry *g, int i)
 {
-    int64_t stride = g->stride[i] == 0 ? g->kernel[i] : g->stride[i];
-    return ((i == 0 ? g->h : g->w) + 2 * g->padding[i] - g->kernel[i]) / stride + 1;
+    int64_t stride = g->stride[i] == 0 ? g->kernel[i] : g->stride[i], size = i == 0 ? g->h : g->w;
+    int64_t room = size + 2 * g->padding[i] - g->kernel[i];
+    if (!g->ceil_mode) return room / stride + 1;
+    int64_t count = (room + stride - 1) / stride + 1;
+    return (count - 1) * stride >= size + g->padding[i] ? count - 1 : count;
 }
 
 static void naive(const geometry *g, int largest, const double *x, double *y, const double *dy, double *dx)
 {
     int64_t oh = side(g, 0), ow = side(g, 1), sh = g->stride[0] ? g->stride[0] : g->kernel[0];
     int64_t sw = g->stride[1] ? g->stride[1] : g->kernel[1];
-    double part = 1 / (double)(g->kernel[0] * g->kernel[1]);
     for (int64_t yi = 0; yi < g->n * g->c * oh * ow; yi++) {
         int64_t j = yi % ow, i = yi / ow % oh, plane = yi / ow / oh * g->h * g->w, best = -1;
-        double sum = 0;
+        double sum = 0, counted = 0;
+        for (int64_t a = i * sh - g->padding[0]; a < i * sh - g->padding[0] + g->kernel[0]; a++)
+            for (int64_t b = j * sw - g->padding[1]; b < j * sw - g->padding[1] + g->kernel[1]; b++)
+                counted += g->exclude_pad ? a >= 0 && a < g->h && b >= 0 && b < g->w
+                                          : a < g->h + g->padding[0] && b < g->w + g->padding[1];
         for (int64_t a = i * sh - g->padding[0]; a < i * sh - g->padding[0] + g->kernel[0]; a++) {
             for (int64_t b = j * sw - g->padding[1]; b < j * sw - g->padding[1] + g->kernel[1]; b++) {
                 if (a < 0 || a >= g->h || b < 0 || b >= g->w) continue;
                 int64_t xi = plane + a * g->w + b;
                 sum += x[xi];
-                if (!largest) dx[xi] += part * dy[yi];
+                if (!largest) dx[xi] += dy[yi] / counted;
                 if (best < 0 || x[xi] > x[best]) best = xi;
             }
         }
-        y[yi] = largest ? x[best] : sum * part;
+        y[yi] = largest ? x[best] : sum / counted;
         if (largest) dx[best] += dy[yi];
     }
 }
 
-static kdst_options *options_of(const geometry *g)
+static kdst_options *options_of(const geometry *g, int largest)
 {
     kdst_options *options = options_ints("kernel", g->kernel, 2);
     expect_ok(kdst_options_set_ints(options, "stride", g->stride, 2));
     expect_ok(kdst_options_set_ints(options, "padding", g->padding, 2));
+    if (g->ceil_mode) expect_ok(kdst_options_set_int(options, "ceil_mode", 1));
+    if (g->exclude_pad && !largest) expect_ok(kdst_options_set_int(options, "count_include_pad", 0));
     return options;
 }
 
@@ -53,7 +64,7 @@ static void check(const geometry *g, kdst_dtype dtype, int largest, int views)
 {
     kdst_tensor *made = filled(dtype, SHAPE(g->n, g->c, g->h, g->w), 1), *x = NULL, *y = NULL;
     kdst_tensor *dy = filled(dtype, SHAPE(g->n, g->c, side(g, 0), side(g, 1)), 2);
-    kdst_options *options = options_of(g);
+    kdst_options *options = options_of(g, largest);
     if (views) made = scattered(made);
     expect_ok(kdst_detach(made, &x));
     expect_ok(kdst_tensor_set_requires_grad(x, 1));
@@ -136,6 +147,31 @@ START_TEST(test_global_average)
 }
 END_TEST
 
+/* Overlapping windows of floor(7 i / 3) … and a result larger than the image. */
+START_TEST(test_adaptive_average)
+{
+    kdst_tensor *x = from_doubles(real_type(_i), SHAPE(1, 1, 1, 7), (double[]){1, 2, 3, 4, 5, 6, 7}), *y = NULL;
+    kdst_tensor *dy = from_doubles(real_type(_i), SHAPE(1, 1, 1, 3), (double[]){3, 6, 9});
+    expect_ok(kdst_tensor_set_requires_grad(x, 1));
+    expect_ok(kdst_adaptive_avg_pool2d(x, 1, 3, &y));
+    expect_shape(y, SHAPE(1, 1, 1, 3));
+    expect_close(y, (double[]){2, 4, 6}); /* [0, 3), [2, 5), [4, 7) */
+    expect_ok(kdst_backward(y, dy, NULL));
+    kdst_tensor *dx = grad_of(x);
+    expect_close(dx, (double[]){1, 1, 3, 2, 5, 3, 3});
+    kdst_tensor_release(y);
+    kdst_tensor *small = from_doubles(real_type(_i), SHAPE(1, 1, 2, 1), (double[]){2, 4});
+    expect_ok(kdst_adaptive_avg_pool2d(small, 3, 2, &y));
+    expect_close(y, (double[]){2, 2, 3, 3, 4, 4});
+    kdst_tensor_release(y);
+    expect_ok(kdst_adaptive_avg_pool2d(small, 0, 2, &y));
+    expect_shape(y, SHAPE(1, 1, 0, 2));
+    kdst_tensor *all[] = {x, dy, y, dx, small};
+    for (int i = 0; i < 5; i++)
+        kdst_tensor_release(all[i]);
+}
+END_TEST
+
 START_TEST(test_bad_input)
 {
     kdst_tensor *x = filled(F32, SHAPE(1, 2, 3, 4), 1), *flat = filled(F32, SHAPE(3, 4), 2), *y = x;
@@ -156,6 +192,11 @@ START_TEST(test_bad_input)
         expect_failure(functions[i](x, NULL, NULL), KDST_STATUS_INVALID_ARGUMENT, "NULL");
     }
     expect_failure(kdst_global_avg_pool2d(flat, &y), KDST_STATUS_SHAPE, "[3, 4]");
+    expect_failure(kdst_adaptive_avg_pool2d(empty, 1, 1, &y), KDST_STATUS_SHAPE, "[1, 2, 0, 4]");
+    ck_assert_ptr_null(y);
+    expect_failure(kdst_adaptive_avg_pool2d(flat, 1, 1, &y), KDST_STATUS_SHAPE, "[3, 4]");
+    expect_failure(kdst_adaptive_avg_pool2d(x, 1, -1, &y), KDST_STATUS_INVALID_ARGUMENT, "width is -1");
+    ck_assert_int_eq(kdst_adaptive_avg_pool2d(NULL, 1, 1, &y), KDST_STATUS_INVALID_ARGUMENT);
     expect_failure(kdst_global_avg_pool2d(empty, &y), KDST_STATUS_SHAPE, "[1, 2, 0, 4]");
     kdst_options *all_options[] = {large, unknown, padded};
     for (int i = 0; i < 3; i++)
@@ -172,6 +213,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, test_first_of_equals_takes_the_gradient, 0, 2);
     tcase_add_test(tests, test_padding_never_wins_and_nan_does);
     tcase_add_loop_test(tests, test_global_average, 0, 2);
+    tcase_add_loop_test(tests, test_adaptive_average, 0, 2);
     tcase_add_test(tests, test_bad_input);
 }
 

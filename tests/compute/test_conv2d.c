@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolution and its two gradients: strides, paddings, dilations, odd and degenerate shapes, threads, no memory. */
+/* Convolution and its two gradients: strides, paddings, dilations, groups, odd and degenerate shapes, threads, no memory. */
 #include "reference/reference.h"
 #include "support.h"
 
 /* [vertical, horizontal] where there are two */
 typedef struct shape {
-    int64_t n, c, h, w, o, kh, kw, stride[2], padding[2], dilation[2];
+    int64_t n, c, h, w, o, kh, kw, stride[2], padding[2], dilation[2], groups;
 } shape;
 
 #define ONE                                                                                                            \
@@ -18,19 +18,36 @@ typedef struct shape {
   }
 
 static const shape shapes[] = {
-    {1, 1, 1, 1, 1, 1, 1, ONE, NONE, ONE},       {2, 3, 5, 7, 4, 3, 3, ONE, ONE, ONE},
-    {3, 2, 8, 6, 5, 1, 1, ONE, NONE, ONE},       {2, 3, 9, 8, 4, 1, 1, {2, 2}, NONE, ONE},
-    {2, 2, 7, 9, 3, 3, 3, {2, 2}, ONE, ONE},     {1, 3, 10, 11, 2, 5, 5, ONE, {2, 2}, ONE},
-    {2, 1, 6, 13, 3, 2, 4, {1, 3}, {0, 1}, ONE}, {1, 2, 13, 6, 3, 1, 7, {3, 1}, {0, 3}, ONE},
-    {2, 2, 4, 4, 3, 4, 4, ONE, NONE, ONE},      /* the kernel fills the image */
-    {1, 2, 3, 3, 2, 3, 3, ONE, {4, 5}, ONE},    /* windows wholly in the padding */
-    {1, 1, 2, 2, 2, 5, 5, {3, 2}, {3, 4}, ONE}, /* a kernel larger than the image */
-    {2, 2, 9, 10, 3, 3, 3, ONE, {2, 2}, {2, 2}}, {1, 2, 11, 12, 2, 3, 2, {2, 3}, {1, 2}, {3, 2}},
-    {2, 2, 5, 5, 2, 1, 1, {4, 4}, NONE, ONE}, /* most of the input is not read */
-    {1, 2, 6, 6, 2, 2, 2, {3, 3}, NONE, ONE},    {1, 17, 5, 6, 33, 3, 3, ONE, ONE, ONE}, /* more channels than a tile */
-    {2, 70, 6, 5, 9, 3, 3, ONE, ONE, ONE},                                               /* a sum beyond the block */
-    {6, 3, 20, 21, 16, 3, 3, ONE, ONE, ONE}, /* the gradient of the weights is cut along its sum */
-    {4, 5, 1, 30, 7, 1, 3, {1, 2}, {0, 1}, ONE},
+    {1, 1, 1, 1, 1, 1, 1, ONE, NONE, ONE, 1},
+    {2, 3, 5, 7, 4, 3, 3, ONE, ONE, ONE, 1},
+    {3, 2, 8, 6, 5, 1, 1, ONE, NONE, ONE, 1},
+    {2, 3, 9, 8, 4, 1, 1, {2, 2}, NONE, ONE, 1},
+    {2, 2, 7, 9, 3, 3, 3, {2, 2}, ONE, ONE, 1},
+    {1, 3, 10, 11, 2, 5, 5, ONE, {2, 2}, ONE, 1},
+    {2, 1, 6, 13, 3, 2, 4, {1, 3}, {0, 1}, ONE, 1},
+    {1, 2, 13, 6, 3, 1, 7, {3, 1}, {0, 3}, ONE, 1},
+    {2, 2, 4, 4, 3, 4, 4, ONE, NONE, ONE, 1},      /* the kernel fills the image */
+    {1, 2, 3, 3, 2, 3, 3, ONE, {4, 5}, ONE, 1},    /* windows wholly in the padding */
+    {1, 1, 2, 2, 2, 5, 5, {3, 2}, {3, 4}, ONE, 1}, /* a kernel larger than the image */
+    {2, 2, 9, 10, 3, 3, 3, ONE, {2, 2}, {2, 2}, 1},
+    {1, 2, 11, 12, 2, 3, 2, {2, 3}, {1, 2}, {3, 2}, 1},
+    {2, 2, 5, 5, 2, 1, 1, {4, 4}, NONE, ONE, 1}, /* most of the input is not read */
+    {1, 2, 6, 6, 2, 2, 2, {3, 3}, NONE, ONE, 1},
+    {1, 17, 5, 6, 33, 3, 3, ONE, ONE, ONE, 1},  /* more channels than a tile */
+    {2, 70, 6, 5, 9, 3, 3, ONE, ONE, ONE, 1},   /* a sum beyond the block */
+    {6, 3, 20, 21, 16, 3, 3, ONE, ONE, ONE, 1}, /* the gradient of the weights is cut along its sum */
+    {4, 5, 1, 30, 7, 1, 3, {1, 2}, {0, 1}, ONE, 1},
+    {2, 3, 5, 2, 4, 3, 3, ONE, {4, 4}, {4, 4}, 1}, /* taps of the outer columns meet padding alone */
+    {2, 2, 1, 1, 3, 3, 3, ONE, ONE, ONE, 1},       /* all taps but one */
+    {1, 2, 2, 5, 3, 1, 2, {3, 1}, {4, 0}, ONE, 1}, /* all of them */
+    {2, 3, 3, 7, 4, 3, 2, {2, 3}, {3, 1}, {3, 1}, 1},
+    {2, 4, 5, 7, 6, 3, 3, ONE, ONE, ONE, 2},
+    {2, 6, 9, 8, 9, 3, 3, {2, 2}, ONE, ONE, 3},
+    {1, 8, 6, 7, 4, 3, 2, {1, 2}, {2, 1}, {2, 1}, 4},
+    {3, 34, 6, 5, 34, 1, 1, ONE, NONE, ONE, 2},
+    {2, 18, 5, 4, 36, 3, 3, ONE, ONE, ONE, 9},     /* more groups than are cut along the sum */
+    {6, 6, 20, 21, 8, 3, 3, ONE, ONE, ONE, 2},     /* a long sum, groups one after the other */
+    {2, 6, 1, 2, 6, 3, 3, ONE, {2, 2}, {2, 2}, 3}, /* groups and missing taps */
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -44,7 +61,7 @@ static kdst__conv2d_shape whole(const shape *s)
         .o = s->o,
         .kh = s->kh,
         .kw = s->kw,
-        .groups = 1,
+        .groups = s->groups,
         .stride = {s->stride[0], s->stride[1]},
         .padding = {s->padding[0], s->padding[1]},
         .dilation = {s->dilation[0], s->dilation[1]}};
@@ -59,7 +76,7 @@ static int64_t x_count(const kdst__conv2d_shape *s)
 }
 static int64_t w_count(const kdst__conv2d_shape *s)
 {
-    return s->o * s->c * s->kh * s->kw;
+    return s->o * (s->c / s->groups) * s->kh * s->kw;
 }
 static int64_t y_count(const kdst__conv2d_shape *s)
 {
@@ -87,8 +104,22 @@ static void check_forward(const kdst__conv2d_shape *s, int biased)
     double *expected = numbers(y->count), *size = numbers(y->count);
     reference_conv2d_forward(s, x->values, w->values, biased ? bias->values : NULL, expected, size);
     ck_assert_int_eq(
-        kdst__conv2d_forward(cp, dtype, s, x->data, w->data, biased ? bias->data : NULL, y->data), KDST_STATUS_OK);
+        kdst__conv2d_forward(cp, dtype, s, x->data, w->data, biased ? bias->data : NULL, 0, y->data), KDST_STATUS_OK);
     expect_within(y, expected, bounds(size, y->count, (double)(s->c * s->kh * s->kw + 1)), "forward");
+    drop_arrays();
+}
+
+/* The result added to what is there. */
+static void check_accumulated(const kdst__conv2d_shape *s)
+{
+    array *x = random_array(x_count(s), 1), *w = random_array(w_count(s), 2), *b = random_array(s->o, 3);
+    array *y = random_array(y_count(s), 4);
+    double *expected = values_of(y), *size = numbers(y->count);
+    for (int64_t i = 0; i < y->count; i++)
+        size[i] = fabs(expected[i]);
+    reference_conv2d_forward(s, x->values, w->values, b->values, expected, size);
+    ck_assert_int_eq(kdst__conv2d_forward(cp, dtype, s, x->data, w->data, b->data, 1, y->data), KDST_STATUS_OK);
+    expect_within(y, expected, bounds(size, y->count, (double)(s->c * s->kh * s->kw + 2)), "forward, added");
     drop_arrays();
 }
 
@@ -132,6 +163,7 @@ START_TEST(shapes_of_all_kinds)
     kdst__conv2d_shape s = whole(&shapes[_i / configurations()]);
     for (int biased = 0; biased < 2; biased++)
         check_forward(&s, biased);
+    check_accumulated(&s);
     check_backward_data(&s);
     for (int wanted = 1; wanted <= 3; wanted++)
         check_backward_weights(&s, wanted);
@@ -163,10 +195,12 @@ START_TEST(same_bits_with_any_threads)
     static const int32_t threads[] = {1, 2, 7};
     kdst__compute *all[4] = {cp, with_threads(threads[0]), with_threads(threads[1]), with_threads(threads[2])};
     static const shape large[] = {
-        {5, 16, 20, 19, 32, 3, 3, ONE, ONE, ONE},
-        {5, 16, 20, 19, 24, 3, 3, {2, 2}, ONE, ONE},
-        {9, 24, 13, 12, 40, 1, 1, ONE, NONE, ONE}};
-    for (int i = 0; i < 3; i++) {
+        {5, 16, 20, 19, 32, 3, 3, ONE, ONE, ONE, 1},
+        {5, 16, 20, 19, 24, 3, 3, {2, 2}, ONE, ONE, 1},
+        {9, 24, 13, 12, 40, 1, 1, ONE, NONE, ONE, 1},
+        {5, 16, 20, 19, 32, 3, 3, ONE, ONE, ONE, 4},
+        {5, 32, 14, 13, 32, 3, 3, ONE, ONE, ONE, 16}};
+    for (int i = 0; i < 5; i++) {
         kdst__conv2d_shape s = whole(&large[i]);
         array *x = random_array(x_count(&s), 1), *w = random_array(w_count(&s), 2), *b = random_array(s.o, 3);
         array *dy = random_array(y_count(&s), 4), *first[4] = {NULL};
@@ -174,7 +208,7 @@ START_TEST(same_bits_with_any_threads)
             array *out[4] = {
                 filled_array(y_count(&s), 0), filled_array(x_count(&s), 0), filled_array(w_count(&s), 0),
                 filled_array(s.o, 0)};
-            kdst_status status = kdst__conv2d_forward(all[t], dtype, &s, x->data, w->data, b->data, out[0]->data);
+            kdst_status status = kdst__conv2d_forward(all[t], dtype, &s, x->data, w->data, b->data, 0, out[0]->data);
             if (!status) status = kdst__conv2d_backward_data(all[t], dtype, &s, w->data, dy->data, out[1]->data);
             if (!status)
                 status =
@@ -203,7 +237,7 @@ START_TEST(no_memory)
         for (size_t step = 64;; step += 512) {
             kdst__memory_trim(memory);
             kdst__memory_set_limit(memory, used + step);
-            kdst_status status = what == 0 ? kdst__conv2d_forward(cp, dtype, &s, x->data, w->data, NULL, y->data)
+            kdst_status status = what == 0 ? kdst__conv2d_forward(cp, dtype, &s, x->data, w->data, NULL, 0, y->data)
                 : what == 1                ? kdst__conv2d_backward_data(cp, dtype, &s, w->data, y->data, x->data)
                             : kdst__conv2d_backward_weights(cp, dtype, &s, x->data, y->data, w->data, NULL);
             ck_assert(status == KDST_STATUS_OK || status == KDST_STATUS_OUT_OF_MEMORY);
@@ -219,11 +253,12 @@ END_TEST
 START_TEST(padding_without_end)
 {
     begin(_i);
-    const shape wide = {1, 3000000, 1, 1, 1, 1, 1, {1000000, 1000000}, {1000000, 1000000}, ONE};
+    const shape wide = {1, 3000000, 1, 1, 1, 1, 1, {1000000, 1000000}, {1000000, 1000000}, ONE, 1};
     kdst__conv2d_shape s = whole(&wide);
     array *x = filled_array(s.c, 1), *w = filled_array(s.c, 1), *y = filled_array(9, 7);
     double *before = values_of(y);
-    ck_assert_int_eq(kdst__conv2d_forward(cp, dtype, &s, x->data, w->data, NULL, y->data), KDST_STATUS_OUT_OF_MEMORY);
+    ck_assert_int_eq(
+        kdst__conv2d_forward(cp, dtype, &s, x->data, w->data, NULL, 0, y->data), KDST_STATUS_OUT_OF_MEMORY);
     ck_assert_int_eq(
         kdst__conv2d_backward_weights(cp, dtype, &s, x->data, y->data, w->data, NULL), KDST_STATUS_OUT_OF_MEMORY);
     expect_equal(y, before, "after a refusal");

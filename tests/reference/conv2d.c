@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* y[n, o, i, j] += bias[o] + sum_{c, k, l} x[n, c, i sh + k dh - ph, j sw + l dw - pw] w[o, c, k, l], x zero outside.
+/* y[n, o, i, j] += bias[o] + sum_{c, k, l} x[n, b + c, i sh + k dh - ph, j sw + l dw - pw] w[o, c, k, l], x zero outside;
+ * b is the first channel of the group of o.
  *
  * The gradients are the same sum over index triples with another factor left out: every product of an element of x, of w and
  * of y is met once in each of the three functions.
@@ -27,13 +28,15 @@ static void meet_window(
 
 static void meet_all(const kdst__conv2d_shape *s, meet_fn meet, void *arg)
 {
+    int64_t outs = s->o / s->groups, ins = s->c / s->groups;
     for (int64_t n = 0; n < s->n; n++)
         for (int64_t o = 0; o < s->o; o++)
             for (int64_t i = 0; i < s->p; i++)
                 for (int64_t j = 0; j < s->q; j++)
-                    for (int64_t c = 0; c < s->c; c++)
+                    for (int64_t c = 0; c < ins; c++)
                         meet_window(
-                            s, n * s->c + c, o * s->c + c, ((n * s->o + o) * s->p + i) * s->q + j, i, j, meet, arg);
+                            s, n * s->c + o / outs * ins + c, o * ins + c, ((n * s->o + o) * s->p + i) * s->q + j, i, j,
+                            meet, arg);
 }
 
 typedef struct sums {

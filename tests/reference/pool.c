@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* max: y = max over the window's elements inside the image, the first of equals, a NaN before all; its gradient goes there.
- * avg: y = (sum of the window's elements inside the image) / (KH KW). Backwards add.
+ * avg: y = (sum of the window's elements inside the image) / (how many there are, or how many with those of the padding). A
+ * window may end behind the padding. adaptive: window i of P has rows h with i H < (h + 1) P and h P < (i + 1) H. Backwards add.
  */
 #include "reference/reference.h"
 
@@ -43,29 +44,46 @@ void reference_max_pool2d_backward(const kdst__pool2d_shape *s, const double *dy
     }
 }
 
-void reference_avg_pool2d(const kdst__pool2d_shape *s, const double *x, double *y, double *size)
+/* Whether row (axis 0) or column `at` of the image belongs to window i; *counts: whether the mean counts it. */
+static int belongs(const kdst__pool2d_shape *s, int axis, int64_t i, int64_t at, int *counts)
+{
+    int64_t size = axis ? s->w : s->h, number = axis ? s->q : s->p, kernel = axis ? s->kw : s->kh;
+    int64_t start = i * s->stride[axis] - s->padding[axis];
+    int inside = at >= 0 && at < size, in_window = at >= start && at < start + kernel;
+    if (s->adaptive) in_window = i * size < (at + 1) * number && at * number < (i + 1) * size;
+    *counts = in_window &&
+        (inside || (!s->adaptive && s->count_include_pad && at >= -s->padding[axis] && at < size + s->padding[axis]));
+    return in_window && inside;
+}
+
+/* Calls for every element of a window: y += factor x, or with dy given dx += factor dy. */
+static void
+each_mean(const kdst__pool2d_shape *s, const double *x, double *y, const double *dy, double *dx, double *size)
 {
     for (int64_t at = 0; at < s->n * s->c * s->p * s->q; at++) {
-        double sum = 0, terms = 0;
-        for (int64_t t = 0; t < s->kh * s->kw; t++) {
-            int64_t from = tap(s, at / s->q % s->p, at % s->q, t / s->kw, t % s->kw);
-            double value = from < 0 ? 0 : x[at / (s->p * s->q) * s->h * s->w + from];
-            sum += value;
-            terms += fabs(value);
-        }
-        y[at] = sum / (double)(s->kh * s->kw);
-        if (size) size[at] = terms / (double)(s->kh * s->kw);
+        int64_t p = at / s->q % s->p, q = at % s->q, plane = at / (s->p * s->q) * s->h * s->w, divisor = 0;
+        for (int pass = 0; pass < 2; pass++)
+            for (int64_t h = -s->padding[0]; h < s->h + s->padding[0]; h++)
+                for (int64_t w = -s->padding[1]; w < s->w + s->padding[1]; w++) {
+                    int row, column, rows = belongs(s, 0, p, h, &row), columns = belongs(s, 1, q, w, &column);
+                    if (pass == 0) divisor += row && column;
+                    if (pass == 0 || !rows || !columns) continue;
+                    int64_t from = plane + h * s->w + w;
+                    if (dy)
+                        dx[from] += dy[at] / (double)divisor;
+                    else
+                        y[at] += x[from] / (double)divisor;
+                    if (size) size[dy ? from : at] += fabs(dy ? dy[at] : x[from]) / (double)divisor;
+                }
     }
+}
+
+void reference_avg_pool2d(const kdst__pool2d_shape *s, const double *x, double *y, double *size)
+{
+    each_mean(s, x, y, NULL, NULL, size);
 }
 
 void reference_avg_pool2d_backward(const kdst__pool2d_shape *s, const double *dy, double *dx, double *size)
 {
-    for (int64_t at = 0; at < s->n * s->c * s->p * s->q; at++)
-        for (int64_t t = 0; t < s->kh * s->kw; t++) {
-            int64_t to = tap(s, at / s->q % s->p, at % s->q, t / s->kw, t % s->kw);
-            if (to < 0) continue;
-            to += at / (s->p * s->q) * s->h * s->w;
-            dx[to] += dy[at] / (double)(s->kh * s->kw);
-            if (size) size[to] += fabs(dy[at]) / (double)(s->kh * s->kw);
-        }
+    each_mean(s, NULL, NULL, dy, dx, size);
 }

@@ -14,7 +14,7 @@ void reference_gemm(
     int64_t m, int64_t n, int64_t k, const double *a, int64_t rs_a, int64_t cs_a, const double *b, int64_t rs_b,
     int64_t cs_b, double *c, int64_t rs_c, int64_t cs_c, double *size);
 
-/* conv2d.c: each adds; dilation is heeded. */
+/* conv2d.c: each adds. */
 void reference_conv2d_forward(
     const kdst__conv2d_shape *s, const double *x, const double *w, const double *bias, double *y, double *size);
 void reference_conv2d_backward_data(

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conv2d: two-dimensional cross-correlation with zero padding.
+/* conv2d: two-dimensional cross-correlation with zero padding, dilation and groups.
  *
- * y[n, o, i, j] = bias[o] + sum_c,k,l x[n, c, i stride_h + k - padding_h, j stride_w + l - padding_w] weight[o, c, k,
- * l],
- * with x zero outside; OH = floor((H + 2 padding_h - KH) / stride_h) + 1, OW likewise.
+ * y[n, o, i, j] = bias[o] + sum_c,k,l x[n, b + c, i stride_h + k dilation_h - padding_h, j stride_w + l dilation_w - padding_w]
+ *                                     weight[o, c, k, l], x zero outside;
+ * b = (o div (O / G)) (C / G) is the first channel of o's group;
+ * OH = floor((H + 2 padding_h - dilation_h (KH - 1) - 1) / stride_h) + 1, OW likewise.
  * dx and dweight are the sums of dy over the same index triples with the other factor; dbias[o] += sum dy[:, o].
- * x [N, C, H, W], weight [O, C, KH, KW], bias [O] or NULL, y [N, O, OH, OW].
+ * x [N, C, H, W], weight [O, C / G, KH, KW], bias [O] or NULL, y [N, O, OH, OW].
  */
 #include "autograd/ops.h"
 
@@ -16,12 +17,50 @@
 static const kdst__option options_table[] = {
     KDST__INTS(kdst__conv2d_attrs, stride, 2, 1, 1, LARGEST, "distance of windows, [vertical, horizontal]"),
     KDST__INTS(kdst__conv2d_attrs, padding, 2, 0, 0, LARGEST, "zeros around the image, [vertical, horizontal]"),
+    KDST__INTS(kdst__conv2d_attrs, dilation, 2, 1, 1, LARGEST, "distance of the kernel's taps, [vertical, horizontal]"),
+    KDST__INT(kdst__conv2d_attrs, groups, 1, 1, LARGEST, "parts of the channels that do not see each other"),
 };
 const kdst__schema kdst__schema_conv2d = {"conv2d", options_table, KDST__COUNT(options_table), NULL, 0};
 
-static kdst_status shape(kdst__call *call)
+/* Channels of x, groups and weight fit together. */
+static kdst_status check_channels(kdst__call *call, const char *of_x, const char *of_weight)
+{
+    const int64_t groups = ((const kdst__conv2d_attrs *)call->attrs)->groups;
+    const int64_t channels = call->inputs[0]->shape[1], *weight = call->inputs[1]->shape;
+    if (channels % groups != 0 || weight[0] % groups != 0)
+        return kdst__fail(
+            call->ctx, KDST_STATUS_SHAPE,
+            "conv2d: x is %s, weight is %s: %" PRId64 " %s channels cannot be cut into %" PRId64 " groups", of_x,
+            of_weight, channels % groups != 0 ? channels : weight[0], channels % groups != 0 ? "input" : "output",
+            groups);
+    if (channels / groups != weight[1])
+        return kdst__fail(
+            call->ctx, KDST_STATUS_SHAPE,
+            "conv2d: x is %s, weight is %s: %" PRId64 " channels%s, weight expects %" PRId64, of_x, of_weight,
+            channels / groups, groups > 1 ? " a group" : "", weight[1]);
+    return KDST_STATUS_OK;
+}
+
+/* Sides of the result. */
+static kdst_status slide(kdst__call *call, const char *of_x, const char *of_weight)
 {
     const kdst__conv2d_attrs *attrs = call->attrs;
+    for (int i = 0; i < 2; i++) {
+        int64_t size = call->inputs[0]->shape[2 + i], kernel = call->inputs[1]->shape[2 + i], padded, reach;
+        if (kernel == 0 || __builtin_add_overflow(size, 2 * attrs->padding[i], &padded) ||
+            __builtin_mul_overflow(kernel - 1, attrs->dilation[i], &reach) || padded <= reach)
+            return kdst__fail(
+                call->ctx, KDST_STATUS_SHAPE,
+                "conv2d: x is %s, weight is %s: a kernel of %" PRId64 " does not fit %s %" PRId64
+                " with padding %" PRId64 " and dilation %" PRId64,
+                of_x, of_weight, kernel, i == 0 ? "height" : "width", size, attrs->padding[i], attrs->dilation[i]);
+        call->shape[2 + i] = (padded - reach - 1) / attrs->stride[i] + 1;
+    }
+    return KDST_STATUS_OK;
+}
+
+static kdst_status shape(kdst__call *call)
+{
     const kdst_tensor *x = call->inputs[0], *weight = call->inputs[1], *bias = call->inputs[2];
     char of_x[KDST__SHAPE_TEXT], of_weight[KDST__SHAPE_TEXT];
     kdst__shape_text(x->rank, x->shape, of_x);
@@ -29,11 +68,8 @@ static kdst_status shape(kdst__call *call)
     if (x->rank != 4 || weight->rank != 4)
         return kdst__fail(
             call->ctx, KDST_STATUS_SHAPE, "conv2d: x is %s, weight is %s: both must have rank 4", of_x, of_weight);
-    if (x->shape[1] != weight->shape[1])
-        return kdst__fail(
-            call->ctx, KDST_STATUS_SHAPE,
-            "conv2d: x is %s, weight is %s: %" PRId64 " channels, weight expects %" PRId64, of_x, of_weight,
-            x->shape[1], weight->shape[1]);
+    kdst_status status = check_channels(call, of_x, of_weight);
+    if (status != KDST_STATUS_OK) return status;
     if (bias != NULL && (bias->rank != 1 || bias->shape[0] != weight->shape[0])) {
         char of_bias[KDST__SHAPE_TEXT];
         return kdst__fail(
@@ -43,17 +79,7 @@ static kdst_status shape(kdst__call *call)
     call->rank = 4;
     call->shape[0] = x->shape[0];
     call->shape[1] = weight->shape[0];
-    for (int i = 0; i < 2; i++) {
-        int64_t padded, kernel = weight->shape[2 + i];
-        if (kernel == 0 || __builtin_add_overflow(x->shape[2 + i], 2 * attrs->padding[i], &padded) || padded < kernel)
-            return kdst__fail(
-                call->ctx, KDST_STATUS_SHAPE,
-                "conv2d: x is %s, weight is %s: a kernel of %" PRId64 " does not fit %s %" PRId64
-                " with padding %" PRId64,
-                of_x, of_weight, kernel, i == 0 ? "height" : "width", x->shape[2 + i], attrs->padding[i]);
-        call->shape[2 + i] = (padded - kernel) / attrs->stride[i] + 1;
-    }
-    return KDST_STATUS_OK;
+    return slide(call, of_x, of_weight);
 }
 
 static kdst__conv2d_shape sizes(const kdst__call *call, const kdst_tensor *y)
@@ -72,8 +98,8 @@ static kdst__conv2d_shape sizes(const kdst__call *call, const kdst_tensor *y)
         .q = y->shape[3],
         .stride = {attrs->stride[0], attrs->stride[1]},
         .padding = {attrs->padding[0], attrs->padding[1]},
-        .dilation = {1, 1},
-        .groups = 1};
+        .dilation = {attrs->dilation[0], attrs->dilation[1]},
+        .groups = attrs->groups};
 }
 
 static void *data_or_null(const kdst_tensor *t)
@@ -87,7 +113,7 @@ static kdst_status forward(kdst__call *call)
     kdst__conv2d_shape s = sizes(call, y);
     kdst_status status = kdst__conv2d_forward(
         kdst__tensor_compute(y), y->dtype, &s, kdst__tensor_data(call->inputs[0]), kdst__tensor_data(call->inputs[1]),
-        data_or_null(call->inputs[2]), kdst__tensor_data(y));
+        data_or_null(call->inputs[2]), 0, kdst__tensor_data(y));
     return status == KDST_STATUS_OK ? status : kdst__fail_memory(call->ctx, "conv2d");
 }
 
@@ -112,6 +138,7 @@ const kdst__op kdst__op_conv2d = {
     .min_inputs = 2,
     .max_inputs = 3,
     .attr_bytes = sizeof(kdst__conv2d_attrs),
+    .attr_schema = &kdst__schema_conv2d,
     .shape = shape,
     .forward = forward,
     .backward = backward,
@@ -128,7 +155,7 @@ kdst_status kdst__conv2d_run(
 kdst_status
 kdst_conv2d(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst_options *options, kdst_tensor **out)
 {
-    kdst__conv2d_attrs attrs = {{1, 1}, {0, 0}};
+    kdst__conv2d_attrs attrs = {{1, 1}, {0, 0}, {1, 1}, 1};
     if (out != NULL) *out = NULL;
     if (x != NULL) {
         kdst__enter(x->base.ctx);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* max_pool2d, avg_pool2d, global_avg_pool2d: the largest element or the mean of windows.
+/* max_pool2d, avg_pool2d, adaptive_avg_pool2d, global_avg_pool2d: the largest element or the mean of windows.
  *
  * Window (i, j) begins at (i stride_h - padding_h, j stride_w - padding_w); OH = floor((H + 2 padding_h - KH) /
- * stride_h) + 1.
+ * stride_h) + 1. In ceil mode the division rounds up, but a last window that would begin behind the image is left out.
  * max: y = max over the window inside the image; dx[argmax] += dy, the first of equals. The argmax is saved.
- * avg: y = sum / (KH KW), zeros of the padding counted; dx += dy / (KH KW) over the window.
+ * avg: y = sum / M, M the size of the window inside of image and padding, or inside of the image alone; dx += dy / M.
+ * adaptive: the same over rows floor(i H / OH) to ceil((i + 1) H / OH) - 1, columns likewise.
  * global: y[n, c] = mean x[n, c, :, :]; dx += dy / (H W).
  */
 #include "autograd/ops.h"
@@ -13,14 +14,24 @@
 
 #define LARGEST 1000000
 
+/* The last option is for means alone. */
 static const kdst__option options_table[] = {
     KDST__INTS(kdst__pool2d_attrs, kernel, 2, 2, 1, LARGEST, "size of windows, [vertical, horizontal]"),
     KDST__INTS(
         kdst__pool2d_attrs, stride, 2, 0, 0, LARGEST, "distance of windows, [vertical, horizontal]; 0: the kernel"),
     KDST__INTS(kdst__pool2d_attrs, padding, 2, 0, 0, LARGEST, "border around the image, at most half the kernel"),
+    KDST__INT(kdst__pool2d_attrs, ceil_mode, 0, 0, 1, "1: a last window may leave image and padding"),
+    KDST__INT(kdst__pool2d_attrs, count_include_pad, 1, 0, 1, "1: zeros of the padding count in the mean"),
 };
-const kdst__schema kdst__schema_max_pool2d = {"max_pool2d", options_table, KDST__COUNT(options_table), NULL, 0};
+const kdst__schema kdst__schema_max_pool2d = {"max_pool2d", options_table, KDST__COUNT(options_table) - 1, NULL, 0};
 const kdst__schema kdst__schema_avg_pool2d = {"avg_pool2d", options_table, KDST__COUNT(options_table), NULL, 0};
+
+static int64_t window_count(int64_t size, int64_t padding, int64_t kernel, int64_t stride, int64_t ceil_mode)
+{
+    int64_t room = size + 2 * padding - kernel, count = room / stride + 1;
+    if (ceil_mode && room % stride != 0 && count * stride < size + padding) count++;
+    return count;
+}
 
 /* Also puts the kernel where the stride is 0. */
 static kdst_status window_shape(kdst__call *call)
@@ -47,7 +58,7 @@ static kdst_status window_shape(kdst__call *call)
                 call->op->name, kdst__shape_text(x->rank, x->shape, text), kernel, i == 0 ? "height" : "width",
                 x->shape[2 + i], padding);
         if (attrs->stride[i] == 0) attrs->stride[i] = kernel;
-        call->shape[2 + i] = (padded - kernel) / attrs->stride[i] + 1;
+        call->shape[2 + i] = window_count(x->shape[2 + i], padding, kernel, attrs->stride[i], attrs->ceil_mode);
     }
     return KDST_STATUS_OK;
 }
@@ -81,7 +92,8 @@ static kdst__pool2d_shape sizes(const kdst__call *call, const kdst_tensor *x, co
         .p = y->shape[2],
         .q = y->shape[3],
         .stride = {attrs->stride[0], attrs->stride[1]},
-        .padding = {attrs->padding[0], attrs->padding[1]}};
+        .padding = {attrs->padding[0], attrs->padding[1]},
+        .count_include_pad = (int32_t)attrs->count_include_pad};
 }
 
 static kdst_status max_shape(kdst__call *call)
@@ -162,6 +174,7 @@ const kdst__op kdst__op_max_pool2d = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attr_bytes = sizeof(kdst__pool2d_attrs),
+    .attr_schema = &kdst__schema_max_pool2d,
     .shape = max_shape,
     .forward = max_forward,
     .backward = max_backward,
@@ -172,6 +185,7 @@ const kdst__op kdst__op_avg_pool2d = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attr_bytes = sizeof(kdst__pool2d_attrs),
+    .attr_schema = &kdst__schema_avg_pool2d,
     .shape = window_shape,
     .forward = avg_forward,
     .backward = avg_backward,
@@ -206,7 +220,7 @@ kdst_status kdst_global_avg_pool2d(kdst_tensor *x, kdst_tensor **out)
 
 kdst_status kdst_max_pool2d(kdst_tensor *x, const kdst_options *options, kdst_tensor **out)
 {
-    kdst__pool2d_attrs attrs = {{2, 2}, {0, 0}, {0, 0}};
+    kdst__pool2d_attrs attrs = {{2, 2}, {0, 0}, {0, 0}, 0, 1};
     if (out != NULL) *out = NULL;
     if (x != NULL) {
         kdst__enter(x->base.ctx);
@@ -218,7 +232,7 @@ kdst_status kdst_max_pool2d(kdst_tensor *x, const kdst_options *options, kdst_te
 
 kdst_status kdst_avg_pool2d(kdst_tensor *x, const kdst_options *options, kdst_tensor **out)
 {
-    kdst__pool2d_attrs attrs = {{2, 2}, {0, 0}, {0, 0}};
+    kdst__pool2d_attrs attrs = {{2, 2}, {0, 0}, {0, 0}, 0, 1};
     if (out != NULL) *out = NULL;
     if (x != NULL) {
         kdst__enter(x->base.ctx);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Max and average pooling of planes [begin, end) of [N C, H, W]; windows are clipped to the image.
  *
- * max: the first of equal elements wins, a NaN wins always. avg: sum / (KH KW), padding counted. Backwards add.
+ * max: the first of equal elements wins, a NaN wins always. avg: the sum divided by the size of the window, either with the
+ * part of it that is padding or without. Adaptive windows are floor(i H / P) … ceil((i + 1) H / P) - 1. Backwards add.
  */
 #include "compute/simd/vector.h"
 
@@ -81,38 +82,54 @@ void KDST__KERNEL(max_pool2d_backward)(
             dx[plane * s->h * s->w + argmax[plane * count + i]] += dy[plane * count + i];
 }
 
+/* The window of a mean, and what its sum is divided by along this axis. */
+static range mean_window(const kdst__pool2d_shape *s, int axis, int64_t i, int64_t *divisor)
+{
+    int64_t size = axis ? s->w : s->h, count = axis ? s->q : s->p;
+    range r = s->adaptive ? (range){i * size / count, ((i + 1) * size + count - 1) / count} : window(s, axis, i);
+    *divisor = r.end - r.begin;
+    if (!s->adaptive && s->count_include_pad) {
+        int64_t start = i * s->stride[axis] - s->padding[axis], kernel = axis ? s->kw : s->kh;
+        int64_t room = size + s->padding[axis] - start;
+        *divisor = kernel < room ? kernel : room;
+    }
+    return r;
+}
+
 void KDST__KERNEL(avg_pool2d)(const kdst__pool2d_shape *s, int64_t begin, int64_t end, const real *x, real *y)
 {
-    double f = 1 / (double)(s->kh * s->kw);
     for (int64_t plane = begin; plane < end; plane++) {
         const real *from = x + plane * s->h * s->w;
-        int64_t at = plane * s->p * s->q;
-        for (int64_t p = 0; p < s->p; p++)
+        int64_t at = plane * s->p * s->q, rows, columns;
+        for (int64_t p = 0; p < s->p; p++) {
+            range h = mean_window(s, 0, p, &rows);
             for (int64_t q = 0; q < s->q; q++, at++) {
-                range h = window(s, 0, p), w = window(s, 1, q);
+                range w = mean_window(s, 1, q, &columns);
                 double sum = 0; /* windows may be large */
                 for (int64_t i = h.begin; i < h.end; i++)
                     for (int64_t j = w.begin; j < w.end; j++)
                         sum += (double)from[i * s->w + j];
-                y[at] = (real)(sum * f);
+                y[at] = (real)(sum / (double)(rows * columns));
             }
+        }
     }
 }
 
 void KDST__KERNEL(avg_pool2d_backward)(
     const kdst__pool2d_shape *s, int64_t begin, int64_t end, const real *dy, real *dx)
 {
-    real f = 1 / (real)(s->kh * s->kw);
     for (int64_t plane = begin; plane < end; plane++) {
         real *to = dx + plane * s->h * s->w;
-        int64_t at = plane * s->p * s->q;
-        for (int64_t p = 0; p < s->p; p++)
+        int64_t at = plane * s->p * s->q, rows, columns;
+        for (int64_t p = 0; p < s->p; p++) {
+            range h = mean_window(s, 0, p, &rows);
             for (int64_t q = 0; q < s->q; q++, at++) {
-                range h = window(s, 0, p), w = window(s, 1, q);
-                real value = dy[at] * f;
+                range w = mean_window(s, 1, q, &columns);
+                real value = dy[at] / (real)(rows * columns);
                 for (int64_t i = h.begin; i < h.end; i++)
                     for (int64_t j = w.begin; j < w.end; j++)
                         to[i * s->w + j] += value;
             }
+        }
     }
 }
