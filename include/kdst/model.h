@@ -12,14 +12,16 @@ extern "C" {
 /** Makes a network by its name, freshly initialised, in training mode.
  *
  *  @param      ctx      the context; retained by the layer
- *  @param      name     one of kdst_model_get_name: "mlp", "lenet", "resnet20", "resnet18"
+ *  @param      name     one of kdst_model_get_name, such as "lenet" or "resnet18"
  *  @param      options  nullable; schema "model": classes [1,1000000] = 10, channels [0,4096] = 0 and image_size [0,4096] = 0 (of the
- *                       input; 0: the network's own), width (0,64] = 1 (hidden widths become ceil(width * c)), dtype "float32" |
- *                       "float64", names "official" | "pytorch" (where the origin names parameters in another way than
- *                       torchvision, such as "linear" for "fc")
+ *                       input; 0: the network's own), width (0,64] = 1 (hidden widths become ceil(width * c)), dropout
+ *                       [0,1) or -1 = -1 (rate of all dropout layers; -1: the network's own), eps "official" | "clean" (of
+ *                       googlenet_cifar), dtype "float32" | "float64", names "official" | "pytorch" (where the origin names
+ *                       parameters in another way than torchvision, such as "linear" for "fc")
  *  @param[out] out      new; input [N, channels, image_size, image_size] (mlp also [N, D]), output [N, classes];
  *                       released with kdst_layer_release
- *  @status INVALID_ARGUMENT (NULL, option, an image too small for the network), NOT_FOUND (no such network), OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL, option, an option this network does not have, an image too small for it), NOT_FOUND (no
+ *          such network), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_model_create(
     kdst_context *ctx, const char *name, const kdst_options *options, kdst_layer **out);
@@ -43,6 +45,20 @@ KDST_API const char *kdst_model_get_name(int64_t index);
  *  @return       static text; NULL past the end
  *  @thread any   @since 0.1 */
 KDST_API const char *kdst_model_get_help(int64_t index);
+
+/** Input channels of a network when the option "channels" is not set.
+ *
+ *  @param index  from 0
+ *  @return       the number; 0 past the end
+ *  @thread any   @since 0.1 */
+KDST_API int64_t kdst_model_get_channels(int64_t index);
+
+/** Height and width of a network's input when the option "image_size" is not set.
+ *
+ *  @param index  from 0
+ *  @return       the number; 0 past the end
+ *  @thread any   @since 0.1 */
+KDST_API int64_t kdst_model_get_image_size(int64_t index);
 
 #ifdef __cplusplus
 }

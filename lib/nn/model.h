@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The language in which networks are written down: a table of rows that one small function builds layers from.
+/* The language in which networks are written down: tables of rows that one small builder makes layers from.
  *
- * A program is an array of rows closed by ROW_END. While it is read the builder knows the shape that the next layer gets, so
- * rows give output sizes only. A row's name may have two forms, "official|pytorch". Positive widths are hidden widths and are
- * multiplied by the option `width`; the symbols below stand for what the caller or the surrounding stage sets.
+ * A program is an array of rows closed by {END}. While it is read the builder knows the shape that the next layer gets, so
+ * rows give output sizes only. A row begins with one of the macros below and may go on with designators:
+ *
+ *     {CONV("conv2", ROW_WIDTH, 3, ROW_STRIDE, 1), .groups = 8}
+ *
+ * Numbers. Positive ones stand for themselves, the symbols for what the caller, the stage or the model's arguments say. A
+ * width is out * times / over; hidden widths are then multiplied by the option `width` and rounded up, to a multiple
+ * of `multiple` where groups ask for it. "Nominal" is a width before that factor: ROW_INPUT and fractions are taken of nominal widths.
+ *
+ * Names. "official|pytorch"; a name that is "" adds no level. Rows without parameters need none.
  */
 #ifndef KDST_NN_MODEL_H
 #define KDST_NN_MODEL_H
@@ -12,36 +19,103 @@
 
 #include <kdst/model.h>
 
-/* In place of an output size or a stride. */
-enum { ROW_CLASSES = -1, ROW_WIDTH = -2, ROW_STRIDE = -3 };
+#define KDST__MODEL_ARGS 8
+
+/* In place of a number. */
+enum {
+    ROW_CLASSES = -1,  /* the option `classes`; not multiplied */
+    ROW_WIDTH = -2,    /* of the stage */
+    ROW_STRIDE = -3,   /* of the stage in its first unit, 1 in the others */
+    ROW_CHANNELS = -4, /* what the row gets; alone it is taken as it is, multiplied or divided it is the nominal number */
+    ROW_INPUT = -5,    /* nominal channels that the stage's unit gets */
+    ROW_ARG = -16      /* see ARG */
+};
+/* Argument i of the innermost row with arguments, or of the model. */
+#define ARG(i) (ROW_ARG - (i))
 
 typedef enum kdst__model_op {
     ROW_END,
-    ROW_CONV,        /* name, out, kernel, stride, padding, bias */
-    ROW_BATCH_NORM,  /* name */
-    ROW_RELU,        /*  */
-    ROW_MAX_POOL,    /* kernel, stride, padding */
-    ROW_GLOBAL_POOL, /* mean over the map; the rest is flat */
-    ROW_FLATTEN,     /*  */
-    ROW_LINEAR,      /* name, out; with bias */
-    ROW_STAGE, /* name, out, stride, count, body: `count` blocks "0", "1", … of width out; the first has the stride */
-    ROW_RESIDUAL, /* name (of the shortcut), body, shortcut: relu(body + x), or + shortcut where the shape changes */
-    ROW_ZERO_PAD  /* out, stride: the parameter-free shortcut, option A */
+    ROW_CONV,          /* name, out, kernel, stride, padding; dilation, groups, bias */
+    ROW_BATCH_NORM,    /* name; odd_eps: eps is the number of channels unless the option `eps` is "clean" */
+    ROW_RELU,          /*  */
+    ROW_MAX_POOL,      /* kernel, stride, padding; ceil */
+    ROW_AVG_POOL,      /* kernel, stride, padding */
+    ROW_GLOBAL_POOL,   /* mean over the map; the rest is flat */
+    ROW_FLATTEN,       /*  */
+    ROW_LINEAR,        /* name, out; with bias */
+    ROW_DROPOUT,       /* rate */
+    ROW_GROUP,         /* name, body; args, numbered (children are named by position): a sequential; without a body the identity */
+    ROW_REPEAT,        /* out, count, body: the body's rows `count` times at this level, out is their ROW_WIDTH */
+    ROW_STAGE,         /* name, out, stride, count, body; args, each, first: `count` units of width `out`, the first has the stride;
+                          `each` names unit i, with first + i for the '#' in it */
+    ROW_RESIDUAL,      /* name (of the shortcut), body, shortcut: body + x; + shortcut where stride or channels change, body
+                          alone where there is none; linear: no relu on the sum */
+    ROW_WHEN_CHANGED,  /* body, otherwise: body where the stage's unit changes stride or channels, else otherwise */
+    ROW_ZERO_PAD       /* out, stride: the parameter-free shortcut, option A */
 } kdst__model_op;
 
 typedef struct kdst__model_row {
     kdst__model_op op;
-    const char *name;
-    int32_t out, kernel, stride, padding, bias, count;
-    const struct kdst__model_row *body, *shortcut;
+    const char *name, *each;
+    int32_t out, times, over, multiple; /* 0: 1 */
+    int32_t kernel, stride, padding, dilation, groups, bias, ceil;
+    int32_t count, first, numbered, linear, odd_eps;
+    int32_t when; /* a symbol: the row is left out where it is 0 */
+    double rate;
+    int32_t args[KDST__MODEL_ARGS]; /* of the body; none: those of the row */
+    const struct kdst__model_row *body;
+    union {
+        const struct kdst__model_row *shortcut, *otherwise;
+    };
 } kdst__model_row;
+
+#define END .op = ROW_END
+#define CONV(name_, out_, kernel_, stride_, padding_) \
+    .op = ROW_CONV, .name = name_, .out = out_, .kernel = kernel_, .stride = stride_, .padding = padding_
+#define NORM(name_) .op = ROW_BATCH_NORM, .name = name_
+#define RELU .op = ROW_RELU
+#define MAX_POOL(kernel_, stride_, padding_) \
+    .op = ROW_MAX_POOL, .kernel = kernel_, .stride = stride_, .padding = padding_
+#define AVG_POOL(kernel_, stride_) .op = ROW_AVG_POOL, .kernel = kernel_, .stride = stride_
+#define GLOBAL_POOL .op = ROW_GLOBAL_POOL
+#define FLATTEN .op = ROW_FLATTEN
+#define LINEAR(name_, out_) .op = ROW_LINEAR, .name = name_, .out = out_
+#define DROPOUT(rate_) .op = ROW_DROPOUT, .rate = rate_
+#define GROUP(name_, body_) .op = ROW_GROUP, .name = name_, .body = body_
+#define REPEAT(out_, count_, body_) .op = ROW_REPEAT, .out = out_, .count = count_, .body = body_
+#define STAGE(name_, out_, stride_, count_, body_) \
+    .op = ROW_STAGE, .name = name_, .out = out_, .stride = stride_, .count = count_, .body = body_
+#define RESIDUAL(name_, body_, shortcut_) .op = ROW_RESIDUAL, .name = name_, .body = body_, .shortcut = shortcut_
+#define WHEN_CHANGED(body_, otherwise_) .op = ROW_WHEN_CHANGED, .body = body_, .otherwise = otherwise_
+#define ZERO_PAD(out_, stride_) .op = ROW_ZERO_PAD, .out = out_, .stride = stride_
+
+/* Initial weights of one kind of layer: KDST__INIT_*, KDST__INIT_FAN_*, std of the normal ones; init_bias 1: zero. */
+typedef struct kdst__model_init {
+    int32_t init, mode, bias;
+    double std;
+} kdst__model_init;
 
 typedef struct kdst__model {
     const char *name, *help;
     int32_t channels, image_size; /* of its own data set */
-    int32_t conv_init;            /* KDST__INIT_*, fan_in */
     const kdst__model_row *rows;
+    kdst__model_init conv, linear;
+    double eps;                      /* of batch norm; 0: 1e-5 */
+    int32_t args[KDST__MODEL_ARGS];
 } kdst__model;
+
+typedef struct kdst__model_config {
+    int64_t classes, channels, image_size;
+    double width, dropout;
+    int32_t dtype, names, eps;
+} kdst__model_config;
+
+/* Layers of `rows`, for an input of config's size. */
+kdst_status kdst__model_build(
+    kdst_context *ctx, const kdst__model *model, const kdst__model_config *config, kdst_layer **out);
+
+/* The first row of a kind in the model's programs (to know which options it has), or NULL. */
+const kdst__model_row *kdst__model_find(const kdst__model_row *rows, bool (*wanted)(const kdst__model_row *row));
 
 extern const kdst__model kdst__models[];
 extern const int64_t kdst__model_number;

@@ -1,96 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every network known by name, in the language of model.h. Parameter names are those of the origin.
- *
- * mlp and lenet: the non-spiking twins of the networks of Zhang and Li (TSSL-BP, 2020). resnet20: He, Zhang, Ren, Sun (2016), CIFAR
- * form with parameter-free shortcuts, depth 6n + 2 with n = 3. resnet18: the CIFAR form with a 3x3 stem of Yuan et al.
- * (Teacher-free Knowledge Distillation, 2020); its last pooling is the mean of the 4x4 map that a 32x32 image leaves.
- */
-#include "nn/model.h"
+/* The list of networks known by name: what each is made of (rows of models_*.c), its input and its initialisation. */
+#include "nn/models.h"
 
-static const kdst__model_row mlp[] = {
-    {.op = ROW_FLATTEN},
-    {.op = ROW_LINEAR, .name = "fc1", .out = 400},
-    {.op = ROW_RELU},
-    {.op = ROW_LINEAR, .name = "fc2", .out = 400},
-    {.op = ROW_RELU},
-    {.op = ROW_LINEAR, .name = "fc3", .out = ROW_CLASSES},
-    {.op = ROW_END},
-};
+/* Initialisers; without one, the framework's default for weight and bias. */
+#define NORMAL_FAN_IN                                                                                                  \
+  {                                                                                                                    \
+    KDST__INIT_KAIMING_NORMAL, KDST__INIT_FAN_IN, 0, 0                                                                 \
+  }
+#define NORMAL_FAN_OUT                                                                                                 \
+  {                                                                                                                    \
+    KDST__INIT_KAIMING_NORMAL, KDST__INIT_FAN_OUT, 1, 0                                                                \
+  }
+#define ZERO_BIAS                                                                                                      \
+  {                                                                                                                    \
+    KDST__INIT_PYTORCH, KDST__INIT_FAN_IN, 1, 0                                                                        \
+  }
+#define NORMAL_FAN_IN                                                                                                  \
+  {                                                                                                                    \
+    KDST__INIT_KAIMING_NORMAL, KDST__INIT_FAN_IN, 0, 0                                                                 \
+  }
+#define NORMAL_FAN_IN_ZERO_BIAS                                                                                        \
+  {                                                                                                                    \
+    KDST__INIT_KAIMING_NORMAL, KDST__INIT_FAN_IN, 1, 0                                                                 \
+  }
+#define NORMAL_FAN_OUT                                                                                                 \
+  {                                                                                                                    \
+    KDST__INIT_KAIMING_NORMAL, KDST__INIT_FAN_OUT, 1, 0                                                                \
+  }
+#define ZERO_BIAS                                                                                                      \
+  {                                                                                                                    \
+    KDST__INIT_PYTORCH, KDST__INIT_FAN_IN, 1, 0                                                                        \
+  }
 
-static const kdst__model_row lenet[] = {
-    {.op = ROW_CONV, .name = "conv1", .out = 32, .kernel = 5, .stride = 1, .padding = 2, .bias = 1},
-    {.op = ROW_RELU},
-    {.op = ROW_MAX_POOL, .kernel = 2, .stride = 2},
-    {.op = ROW_CONV, .name = "conv2", .out = 64, .kernel = 5, .stride = 1, .padding = 2, .bias = 1},
-    {.op = ROW_RELU},
-    {.op = ROW_MAX_POOL, .kernel = 2, .stride = 2},
-    {.op = ROW_FLATTEN},
-    {.op = ROW_LINEAR, .name = "fc1", .out = 1024},
-    {.op = ROW_RELU},
-    {.op = ROW_LINEAR, .name = "fc2", .out = ROW_CLASSES},
-    {.op = ROW_END},
-};
+#define MNIST .channels = 1, .image_size = 28
+#define CIFAR .channels = 3, .image_size = 32
+#define IMAGENET .channels = 3, .image_size = 224
 
-/* Two 3x3 convolutions, the first with the stage's stride. */
-static const kdst__model_row basic[] = {
-    {.op = ROW_CONV, .name = "conv1", .out = ROW_WIDTH, .kernel = 3, .stride = ROW_STRIDE, .padding = 1},
-    {.op = ROW_BATCH_NORM, .name = "bn1"},
-    {.op = ROW_RELU},
-    {.op = ROW_CONV, .name = "conv2", .out = ROW_WIDTH, .kernel = 3, .stride = 1, .padding = 1},
-    {.op = ROW_BATCH_NORM, .name = "bn2"},
-    {.op = ROW_END},
-};
+#define MODEL(name_, help_, input, rows_) .name = name_, .help = help_, input, .rows = rows_
 
-static const kdst__model_row zero_padding[] = {
-    {.op = ROW_ZERO_PAD, .out = ROW_WIDTH, .stride = ROW_STRIDE},
-    {.op = ROW_END},
-};
-
-static const kdst__model_row projection[] = {
-    {.op = ROW_CONV, .name = "0", .out = ROW_WIDTH, .kernel = 1, .stride = ROW_STRIDE},
-    {.op = ROW_BATCH_NORM, .name = "1"},
-    {.op = ROW_END},
-};
-
-static const kdst__model_row basic_padded[] = {
-    {.op = ROW_RESIDUAL, .name = "shortcut", .body = basic, .shortcut = zero_padding},
-    {.op = ROW_END},
-};
-
-static const kdst__model_row basic_projected[] = {
-    {.op = ROW_RESIDUAL, .name = "shortcut|downsample", .body = basic, .shortcut = projection},
-    {.op = ROW_END},
-};
-
-static const kdst__model_row resnet20[] = {
-    {.op = ROW_CONV, .name = "conv1", .out = 16, .kernel = 3, .stride = 1, .padding = 1},
-    {.op = ROW_BATCH_NORM, .name = "bn1"},
-    {.op = ROW_RELU},
-    {.op = ROW_STAGE, .name = "layer1", .out = 16, .stride = 1, .count = 3, .body = basic_padded},
-    {.op = ROW_STAGE, .name = "layer2", .out = 32, .stride = 2, .count = 3, .body = basic_padded},
-    {.op = ROW_STAGE, .name = "layer3", .out = 64, .stride = 2, .count = 3, .body = basic_padded},
-    {.op = ROW_GLOBAL_POOL},
-    {.op = ROW_LINEAR, .name = "fc", .out = ROW_CLASSES},
-    {.op = ROW_END},
-};
-
-static const kdst__model_row resnet18[] = {
-    {.op = ROW_CONV, .name = "conv1", .out = 64, .kernel = 3, .stride = 1, .padding = 1},
-    {.op = ROW_BATCH_NORM, .name = "bn1"},
-    {.op = ROW_RELU},
-    {.op = ROW_STAGE, .name = "layer1", .out = 64, .stride = 1, .count = 2, .body = basic_projected},
-    {.op = ROW_STAGE, .name = "layer2", .out = 128, .stride = 2, .count = 2, .body = basic_projected},
-    {.op = ROW_STAGE, .name = "layer3", .out = 256, .stride = 2, .count = 2, .body = basic_projected},
-    {.op = ROW_STAGE, .name = "layer4", .out = 512, .stride = 2, .count = 2, .body = basic_projected},
-    {.op = ROW_GLOBAL_POOL},
-    {.op = ROW_LINEAR, .name = "linear|fc", .out = ROW_CLASSES},
-    {.op = ROW_END},
-};
+/* The numbers are units in each stage. */
+#define PADDED(depth, n)                                                                                               \
+  MODEL(                                                                                                               \
+      "resnet" depth, "residual network for 32x32 images, " depth " layers, parameter-free shortcuts", CIFAR,          \
+      kdst__rows_resnet_padded),                                                                                       \
+      .conv = NORMAL_FAN_IN, .args = {n}
+#define PROJECTED(depth, n)                                                                                            \
+  MODEL(                                                                                                               \
+      "resnet" depth "_proj", "residual network for 32x32 images, " depth " layers, projections as shortcuts", CIFAR,  \
+      kdst__rows_resnet_projected),                                                                                    \
+      .conv = NORMAL_FAN_OUT, .args = {n}
+#define STEM3(depth, rows)                                                                                             \
+  MODEL("resnet" depth, "residual network for 32x32 images, " depth " layers, 3x3 stem", CIFAR, rows)
+#define STEM7(depth, rows)                                                                                             \
+  MODEL("resnet" depth "_imagenet", "residual network for 224x224 images, " depth " layers", IMAGENET, rows),          \
+      .conv = NORMAL_FAN_IN, .linear = NORMAL_FAN_IN
+#define WIDE(depth, k, n)                                                                                              \
+  MODEL(                                                                                                               \
+      "wrn" depth "_" #k, "wide residual network for 32x32 images, " depth " layers, widening factor " #k, CIFAR,      \
+      kdst__rows_wide_resnet),                                                                                         \
+      .conv = NORMAL_FAN_OUT, .linear = ZERO_BIAS, .args = {n, 16 * k, 32 * k, 64 * k}
 
 const kdst__model kdst__models[] = {
-    {"mlp", "perceptron 784-400-400-10", 1, 28, KDST__INIT_PYTORCH, mlp},
-    {"lenet", "LeNet-like network 32C5-P2-64C5-P2-1024-10", 1, 28, KDST__INIT_PYTORCH, lenet},
-    {"resnet20", "residual network for 32x32 images, 20 layers, parameter-free shortcuts", 3, 32, KDST__INIT_KAIMING_NORMAL, resnet20},
-    {"resnet18", "residual network for 32x32 images, 18 layers, 3x3 stem", 3, 32, KDST__INIT_PYTORCH, resnet18},
+    {MODEL("mlp", "perceptron 784-400-400-10", MNIST, kdst__rows_mlp)},
+    {MODEL("lenet", "LeNet-like network 32C5-P2-64C5-P2-1024-10", MNIST, kdst__rows_lenet)},
+    {MODEL("lenet5", "LeNet-5 with relu and max pooling", MNIST, kdst__rows_lenet5)},
+    {MODEL("cnn", "three convolutions with batch norm, for 32x32 images", CIFAR, kdst__rows_cnn)},
+    {MODEL("alexnet_cifar", "AlexNet for 32x32 images", CIFAR, kdst__rows_alexnet_cifar)},
+    {STEM3("18", kdst__rows_resnet_basic), .args = {2, 2, 2, 2}},
+    {STEM3("34", kdst__rows_resnet_basic), .args = {3, 4, 6, 3}},
+    {STEM3("50", kdst__rows_resnet_bottleneck), .args = {3, 4, 6, 3}},
+    {STEM3("101", kdst__rows_resnet_bottleneck), .args = {3, 4, 23, 3}},
+    {STEM3("152", kdst__rows_resnet_bottleneck), .args = {3, 8, 36, 3}},
+    {PADDED("20", 3)},
+    {PADDED("32", 5)},
+    {PADDED("44", 7)},
+    {PADDED("56", 9)},
+    {PADDED("110", 18)},
+    {PROJECTED("20", 3)},
+    {PROJECTED("32", 5)},
+    {PROJECTED("44", 7)},
+    {PROJECTED("56", 9)},
+    {PROJECTED("110", 18)},
+    {WIDE("16", 1, 2)},
+    {WIDE("16", 2, 2)},
+    {WIDE("16", 4, 2)},
+    {WIDE("16", 8, 2)},
+    {WIDE("28", 10, 4)},
+    {WIDE("40", 1, 6)},
+    {WIDE("40", 2, 6)},
+    {WIDE("40", 4, 6)},
+    {STEM7("18", kdst__rows_resnet_basic_imagenet), .args = {2, 2, 2, 2}},
+    {STEM7("34", kdst__rows_resnet_basic_imagenet), .args = {3, 4, 6, 3}},
+    {STEM7("50", kdst__rows_resnet_bottleneck_imagenet), .args = {3, 4, 6, 3}},
+    {STEM7("101", kdst__rows_resnet_bottleneck_imagenet), .args = {3, 4, 23, 3}},
 };
 const int64_t kdst__model_number = KDST__COUNT(kdst__models);

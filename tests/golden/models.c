@@ -144,6 +144,7 @@ static kdst_layer *make_model(model_case *c, kdst_dtype dtype)
     bool set = !kdst_options_create(&options) && !kdst_options_set_int(options, "classes", c->classes) &&
         !kdst_options_set_int(options, "channels", c->input_shape[1]) &&
         !kdst_options_set_int(options, "image_size", c->input_shape[2]) &&
+        !kdst_options_set_float(options, "dropout", 0) &&
         !kdst_options_set_string(options, "dtype", kdst_dtype_get_name(dtype));
     if (!set)
         problem(c->v, "out of memory");

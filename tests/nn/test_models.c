@@ -2,6 +2,7 @@
 /* Networks by name: counts, names and their order, shapes under every option, initialisation, bad input. */
 #include "autograd/support.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 static kdst_layer *model(const char *name, kdst_options *options)
@@ -19,36 +20,6 @@ static kdst_options *ints(const char *const *names, const int64_t *values, int c
         expect_ok(kdst_options_set_int(options, names[i], values[i]));
     return options;
 }
-
-/* Entries and parameters published for the architectures with 10 and 100 classes. */
-static const struct {
-    const char *name;
-    int64_t classes, entries, parameters;
-    const char *first, *last;
-} published[] = {
-    {"mlp", 10, 6, 478410, "fc1.weight", "fc3.bias"},
-    {"lenet", 10, 8, 3274634, "conv1.weight", "fc2.bias"},
-    {"resnet20", 10, 116, 269722, "conv1.weight", "fc.bias"},
-    {"resnet20", 100, 116, 275572, "conv1.weight", "fc.bias"},
-    {"resnet18", 10, 122, 11173962, "conv1.weight", "linear.bias"},
-    {"resnet18", 100, 122, 11220132, "conv1.weight", "linear.bias"},
-};
-
-START_TEST(counts)
-{
-    kdst_options *options = ints((const char *[]){"classes"}, &published[_i].classes, 1);
-    kdst_layer *layer = model(published[_i].name, options);
-    const char *first = NULL, *last = NULL;
-    ck_assert_int_eq(kdst_layer_get_state_count(layer), published[_i].entries);
-    ck_assert_int_eq(kdst_layer_get_parameter_count(layer), published[_i].parameters);
-    expect_ok(kdst_layer_get_state(layer, 0, &first, NULL, NULL));
-    expect_ok(kdst_layer_get_state(layer, published[_i].entries - 1, &last, NULL, NULL));
-    ck_assert_str_eq(first, published[_i].first);
-    ck_assert_str_eq(last, published[_i].last);
-    kdst_layer_release(layer);
-    kdst_options_release(options);
-}
-END_TEST
 
 static const char *const norm_parts[] = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"};
 
@@ -101,18 +72,41 @@ START_TEST(residual_names)
 }
 END_TEST
 
+/* Every network gives [N, classes] for its own image size, and slim ones of other channels and types do. */
 START_TEST(shapes)
 {
-    static const char *const names[] = {"mlp", "lenet", "resnet20", "resnet18"};
+    const char *name = kdst_model_get_name(_i / 2);
+    const int64_t side = kdst_model_get_image_size(_i / 2), channels = _i % 2 ? 2 : kdst_model_get_channels(_i / 2);
+    const char *const keys[] = {"classes", "channels"};
+    kdst_options *options = ints(keys, (int64_t[]){7, _i % 2 ? 2 : 0}, 2);
+    expect_ok(kdst_options_set_float(options, "width", 0.03));
+    expect_ok(kdst_options_set_string(options, "dtype", _i % 2 ? "float64" : "float32"));
+    expect_ok(kdst_options_set_string(options, "names", _i % 2 ? "pytorch" : "official"));
+    ck_assert_int_ge(side, 28);
+    ck_assert_int_ge(kdst_model_get_channels(_i / 2), 1);
+    kdst_layer *layer = model(name, options);
+    kdst_tensor *x = filled(real_type(_i % 2), SHAPE(2, channels, side, side), 1), *y = NULL;
+    expect_ok(kdst_layer_run(layer, x, &y));
+    expect_shape(y, SHAPE(2, 7));
+    ck_assert_int_eq(kdst_tensor_get_dtype(y), real_type(_i % 2));
+    kdst_tensor_release(y);
+    kdst_tensor_release(x);
+    kdst_layer_release(layer);
+    kdst_options_release(options);
+}
+END_TEST
+
+/* Another image size, where the last maps are flattened, not averaged. */
+START_TEST(image_sizes)
+{
+    static const char *const names[] = {"mlp", "lenet", "lenet5", "cnn", "alexnet_cifar", "resnet20", "resnet18"};
     const char *const keys[] = {"classes", "channels", "image_size"};
-    kdst_options *options = ints(keys, (int64_t[]){7, 2, 13}, 3);
+    kdst_options *options = ints(keys, (int64_t[]){7, 2, 45}, 3);
     expect_ok(kdst_options_set_float(options, "width", 0.05));
-    expect_ok(kdst_options_set_string(options, "dtype", "float64"));
     kdst_layer *layer = model(names[_i], options);
-    kdst_tensor *x = filled(F64, SHAPE(3, 2, 13, 13), 1), *y = NULL;
+    kdst_tensor *x = filled(F32, SHAPE(3, 2, 45, 45), 1), *y = NULL;
     expect_ok(kdst_layer_run(layer, x, &y));
     expect_shape(y, SHAPE(3, 7));
-    ck_assert_int_eq(kdst_tensor_get_dtype(y), F64);
     kdst_tensor_release(y);
     kdst_tensor_release(x);
     kdst_layer_release(layer);
@@ -210,6 +204,64 @@ START_TEST(initialisation)
 }
 END_TEST
 
+static kdst_options *text(const char *name, const char *value)
+{
+    kdst_options *options = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_string(options, name, value));
+    return options;
+}
+
+static kdst_options *rate(double dropout)
+{
+    kdst_options *options = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_float(options, "dropout", dropout));
+    return options;
+}
+
+/* Two runs in training mode differ by their dropout alone. */
+static bool runs_differ(const char *name, const kdst_options *options)
+{
+    kdst_layer *layer = NULL;
+    kdst_tensor *x = filled(F32, SHAPE(2, 3, 32, 32), 1), *y = NULL, *z = NULL;
+    expect_ok(kdst_model_create(ctx, name, options, &layer));
+    expect_ok(kdst_layer_run(layer, x, &y));
+    expect_ok(kdst_layer_run(layer, x, &z));
+    double *a = doubles(y), *b = doubles(z);
+    bool differ = memcmp(a, b, 20 * sizeof *a) != 0;
+    free(b);
+    free(a);
+    kdst_tensor_release(z);
+    kdst_tensor_release(y);
+    kdst_tensor_release(x);
+    kdst_layer_release(layer);
+    return differ;
+}
+
+START_TEST(dropout_is_optional)
+{
+    kdst_options *none = rate(0), *some = rate(0.3), *standard = rate(-1), *wrong = rate(-0.5);
+    kdst_layer *layer = NULL;
+    ck_assert(runs_differ("cnn", NULL));
+    ck_assert(runs_differ("cnn", standard));
+    ck_assert(!runs_differ("cnn", none));
+    ck_assert(!runs_differ("wrn16_1", NULL));
+    ck_assert(runs_differ("wrn16_1", some));
+    ck_assert(!runs_differ("resnet20", none));
+    expect_failure(
+        kdst_model_create(ctx, "resnet20", some, &layer), KDST_STATUS_INVALID_ARGUMENT,
+        "model_create: dropout is 0.3, but resnet20 has no dropout");
+    expect_failure(
+        kdst_model_create(ctx, "cnn", wrong, &layer), KDST_STATUS_INVALID_ARGUMENT,
+        "model_create: dropout is -0.5, allowed are [0, 1) and -1");
+    kdst_options_release(wrong);
+    kdst_options_release(standard);
+    kdst_options_release(some);
+    kdst_options_release(none);
+}
+END_TEST
+
 START_TEST(same_seed_same_network)
 {
     kdst_tensor *a = NULL, *b = NULL, *c = NULL;
@@ -254,6 +306,11 @@ START_TEST(bad_input)
     options = ints((const char *[]){"width"}, (int64_t[]){0}, 1);
     expect_failure(kdst_model_create(ctx, "mlp", options, &layer), KDST_STATUS_INVALID_ARGUMENT, "width");
     kdst_options_release(options);
+    options = text("eps", "clean");
+    expect_failure(
+        kdst_model_create(ctx, "resnet20", options, &layer), KDST_STATUS_INVALID_ARGUMENT,
+        "model_create: eps is \"clean\", but resnet20 has one eps for all");
+    kdst_options_release(options);
     ck_assert_ptr_null(layer);
     ck_assert_int_eq(kdst_model_create(NULL, "mlp", NULL, &layer), KDST_STATUS_INVALID_ARGUMENT);
 }
@@ -261,12 +318,16 @@ END_TEST
 
 START_TEST(list)
 {
-    ck_assert_int_ge(kdst_model_count(), 4);
-    for (int64_t i = 0; i < kdst_model_count(); i++) {
+    const int64_t count = kdst_model_count();
+    ck_assert_int_ge(count, 4);
+    for (int64_t i = 0; i < count; i++) {
         ck_assert_ptr_nonnull(kdst_model_get_name(i));
         ck_assert_ptr_nonnull(kdst_model_get_help(i));
-        kdst_layer_release(model(kdst_model_get_name(i), NULL));
+        for (int64_t k = 0; k < i; k++)
+            ck_assert_str_ne(kdst_model_get_name(i), kdst_model_get_name(k));
     }
+    ck_assert_int_eq(kdst_model_get_channels(count), 0);
+    ck_assert_int_eq(kdst_model_get_image_size(-1), 0);
     ck_assert_ptr_null(kdst_model_get_name(kdst_model_count()));
     ck_assert_ptr_null(kdst_model_get_name(-1));
     ck_assert_ptr_null(kdst_model_get_help(kdst_model_count()));
@@ -275,9 +336,10 @@ END_TEST
 
 static void build(TCase *tests)
 {
-    tcase_add_loop_test(tests, counts, 0, (int)(sizeof published / sizeof *published));
     tcase_add_loop_test(tests, residual_names, 0, 3);
-    tcase_add_loop_test(tests, shapes, 0, 4);
+    tcase_add_loop_test(tests, shapes, 0, 2 * (int)kdst_model_count());
+    tcase_add_loop_test(tests, image_sizes, 0, 7);
+    tcase_add_test(tests, dropout_is_optional);
     tcase_add_test(tests, width_rounds_up);
     tcase_add_test(tests, mlp_takes_rows_too);
     tcase_add_test(tests, initialisation);

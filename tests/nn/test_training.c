@@ -361,10 +361,12 @@ static kdst_options *one_thread(void)
 
 START_TEST(each_allocation_of_create)
 {
+    /* Together they have every kind of row. */
+    static const char *const names[] = {"mlp", "lenet", "resnet20", "resnet18", "wrn16_1"};
     training job = {.image_size = 8, .width = 0.05};
     kdst_options *options = one_thread();
-    for (int64_t i = 0; i < kdst_model_count(); i++) {
-        job.model = kdst_model_get_name(i);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        job.model = names[i];
         ck_assert_int_gt(each_allocation_fails(options, create_network, &job), 20);
     }
     ck_assert_int_gt(each_allocation_fails(options, create_residual, NULL), 50);
