@@ -7,6 +7,7 @@
 #include <kdst/context.h>
 #include <kdst/dataset.h>
 #include <kdst/distillation.h>
+#include <kdst/hook.h>
 #include <kdst/indexing.h>
 #include <kdst/init.h>
 #include <kdst/layer.h>

@@ -40,7 +40,7 @@ KDST_API void kdst_layer_release(kdst_layer *layer);
  *  @param      x      input, of the parameters' type
  *  @param[out] out    new reference, to x itself where the layer is the identity; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, another context, a layer that needs more inputs or gives more outputs), SHAPE, DTYPE, OUT_OF_MEMORY,
- *          CALLBACK (a layer of yours failed)
+ *          CALLBACK (a layer or a hook of yours failed)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
 
@@ -56,7 +56,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_run(kdst_layer *layer, kdst_tenso
  *  @param      capacity   length of out, at least kdst_layer_get_output_count
  *  @param[out] out_count  nullable; number of outputs
  *  @status INVALID_ARGUMENT (NULL, number of inputs, capacity, another context), SHAPE, DTYPE, STATE (a callback has added layers),
- *          OUT_OF_MEMORY, CALLBACK (a layer of yours failed)
+ *          OUT_OF_MEMORY, CALLBACK (a layer or a hook of yours failed)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_run_many(
     kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out, int64_t capacity, int64_t *out_count);
@@ -111,6 +111,43 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_clear_grads(kdst_layer *layer);
  *  @return       the number; 0 for NULL
  *  @thread context   @since 0.1 */
 KDST_API int64_t kdst_layer_get_parameter_count(const kdst_layer *layer);
+
+/* ---- the tree ---- */
+
+/** Kind of a layer, such as "conv2d" or "sequential".
+ *
+ *  @param layer  nullable
+ *  @return       borrowed for ever; NULL for NULL
+ *  @thread any   @since 0.1 */
+KDST_API const char *kdst_layer_get_kind(const kdst_layer *layer);
+
+/** Number of layers in a tree, the layer itself and those without a name included.
+ *
+ *  @param layer  nullable
+ *  @return       the number; 0 for NULL
+ *  @thread context   @since 0.1 */
+KDST_API int64_t kdst_layer_get_child_count(const kdst_layer *layer);
+
+/** One layer of a tree. The layer itself comes first, under the path ""; parents come in front of their children.
+ *
+ *  @param      layer      the layer
+ *  @param      index      from 0
+ *  @param[out] out_path   nullable; "layer1.0.conv1"; a layer without a name has the path of the one around it; borrowed until a layer
+ *                         is added in here or the layer goes
+ *  @param[out] out_child  nullable; borrowed while the layer lives
+ *  @status INVALID_ARGUMENT (layer is NULL), NOT_FOUND (index out of range), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_get_child(
+    kdst_layer *layer, int64_t index, const char **out_path, kdst_layer **out_child);
+
+/** The layer of a path; of several the outermost.
+ *
+ *  @param      layer  the layer
+ *  @param      path   such as "layer1.0.conv1"; "" is the layer itself
+ *  @param[out] out    borrowed while the layer lives
+ *  @status INVALID_ARGUMENT (NULL), NOT_FOUND (the message gives the nearest path), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_find_child(kdst_layer *layer, const char *path, kdst_layer **out);
 
 /* ---- state ---- */
 

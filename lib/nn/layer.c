@@ -16,6 +16,8 @@ static void destroy(void *object)
     kdst__memory *memory = kdst__context_memory(layer->base.ctx);
     if (layer->kind->destroy != NULL) layer->kind->destroy(layer);
     kdst__layer_drop_entries(layer);
+    kdst__layer_drop_places(layer);
+    kdst__layer_drop_hooks(layer);
     for (int64_t i = 0; i < layer->child_count; i++) {
         kdst_layer *child = layer->children[i];
         kdst__free(memory, child->name, strlen(child->name) + 1);
@@ -161,8 +163,11 @@ kdst_status kdst__layer_attach(const char *function, kdst_layer *parent, const c
     child->name = copy;
     child->parent = parent;
     parent->children[parent->child_count++] = child;
-    for (kdst_layer *up = parent; up != NULL; up = up->parent)
+    for (kdst_layer *up = parent; up != NULL; up = up->parent) {
         kdst__layer_drop_entries(up);
+        kdst__layer_drop_places(up);
+        up->keepers += child->keepers;
+    }
     return KDST_STATUS_OK;
 }
 
@@ -174,7 +179,8 @@ kdst_status kdst_layer_add(kdst_layer *container, const char *name, kdst_layer *
     if (child == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_add: child is NULL");
     if (!container->kind->open)
         return kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_add: container is a %s, layers can be added to a sequential or a custom layer",
+            ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "layer_add: container is a %s, layers can be added to a sequential or a custom layer",
             container->kind->name);
     kdst_status status = kdst__layer_attach("layer_add", container, name, child);
     if (status == KDST_STATUS_OK) kdst__layer_set_training(child, container->training);

@@ -12,6 +12,7 @@
 #include "autograd/ops.h"
 #include "nn/init.h"
 
+#include <kdst/hook.h>
 #include <kdst/layers.h>
 
 #define KDST__LAYER_TENSORS 5  /* most tensors of one kind: batch norm */
@@ -54,6 +55,12 @@ typedef struct kdst__layer_entry {
     bool is_parameter;
 } kdst__layer_entry;
 
+/* One layer of a tree with its dotted path; the root's is "", a layer without a name has its parent's. */
+typedef struct kdst__layer_place {
+    const char *path;
+    kdst_layer *layer;
+} kdst__layer_place;
+
 struct kdst_layer {
     kdst__handle base;
     const kdst__layer_kind *kind;
@@ -69,6 +76,18 @@ struct kdst_layer {
     int64_t entry_count;
     char *entry_names;
     size_t entry_name_bytes;
+    /* Table of the layers of this tree, likewise. */
+    kdst__layer_place *places;
+    int64_t place_count;
+    char *place_paths;
+    size_t place_path_bytes;
+    /* What happens after a run (hook.c). */
+    kdst_hook **hooks;
+    int64_t hook_count, hook_capacity;
+    bool keeps;       /* `kept` takes the output of the last run */
+    int64_t keepers;  /* layers that keep, this one and those below */
+    kdst_tensor **kept; /* NULL, or one for each output */
+    int64_t kept_count;
 };
 
 /* New layer without tensors or children, in training mode. */
@@ -94,6 +113,17 @@ static inline bool kdst__layer_is_training(const kdst_layer *layer)
 kdst_status
 kdst__layer_get_entries(const char *function, kdst_layer *layer, const kdst__layer_entry **out, int64_t *out_count);
 void kdst__layer_drop_entries(kdst_layer *layer);
+/* Table of the layers in a tree, itself first, parents in front of children; borrowed until a layer is added below. */
+kdst_status
+kdst__layer_get_places(const char *function, kdst_layer *layer, const kdst__layer_place **out, int64_t *out_count);
+void kdst__layer_drop_places(kdst_layer *layer);
+
+/* After a run that went well: calls the hooks on each of the outputs [count], which they may replace, and keeps them where that is wanted. */
+kdst_status kdst__layer_deliver(kdst_layer *layer, int64_t count, kdst_tensor **out);
+/* Drops the outputs kept in a tree. */
+void kdst__layer_forget_outputs(kdst_layer *layer);
+/* Part of a layer's destruction. */
+void kdst__layer_drop_hooks(kdst_layer *layer);
 
 /* ---- kinds with settings, as kdst_model_create makes them ---- */
 

@@ -50,7 +50,10 @@ kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, 
         out[i] = NULL;
     kdst_status status = check_inputs(layer, &ports, inputs, count);
     if (status != KDST_STATUS_OK) return status;
+    if (layer->keepers > 0) kdst__layer_forget_outputs(layer);
     status = kind->run_many != NULL ? kind->run_many(layer, inputs, count, out) : kind->run(layer, inputs[0], out);
+    if (status == KDST_STATUS_OK && (layer->keeps || layer->hook_count > 0))
+        status = kdst__layer_deliver(layer, ports.outputs, out);
     for (int64_t i = 0; i < ports.outputs && status != KDST_STATUS_OK; i++) {
         kdst_tensor_release(out[i]);
         out[i] = NULL;
@@ -88,7 +91,13 @@ kdst_status kdst_layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_run: %s is NULL", x == NULL ? "x" : "out");
     if (x->base.ctx != ctx)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_run: x belongs to another context");
-    return kdst__layer_run(layer, x, out);
+    /* a hook may release what the caller gave */
+    kdst_layer_retain(layer);
+    kdst_tensor_retain(x);
+    kdst_status status = kdst__layer_run(layer, x, out);
+    kdst_tensor_release(x);
+    kdst_layer_release(layer);
+    return status;
 }
 
 /* Wrong arguments of kdst_layer_run_many, apart from the number of inputs. */
@@ -111,6 +120,20 @@ static kdst_status check_many(
     return KDST_STATUS_OK;
 }
 
+/* Runs with references to everything, which a hook may release. */
+static kdst_status run_held(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+{
+    kdst_tensor *held[KDST__LAYER_INPUTS] = {NULL};
+    for (int64_t i = 0; i < count && i < KDST__LAYER_INPUTS; i++)
+        kdst__handle_retain(held[i] = inputs[i]);
+    kdst_layer_retain(layer);
+    kdst_status status = kdst__layer_run_many(layer, count <= KDST__LAYER_INPUTS ? held : inputs, count, out);
+    kdst_layer_release(layer);
+    for (int64_t i = 0; i < KDST__LAYER_INPUTS; i++)
+        kdst_tensor_release(held[i]);
+    return status;
+}
+
 kdst_status kdst_layer_run_many(
     kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out, int64_t capacity,
     int64_t *out_count)
@@ -122,7 +145,7 @@ kdst_status kdst_layer_run_many(
     kdst__enter(layer->base.ctx);
     int64_t outputs = kdst_layer_get_output_count(layer);
     kdst_status status = check_many(layer, inputs, count, out, capacity, outputs);
-    if (status == KDST_STATUS_OK) status = kdst__layer_run_many(layer, inputs, count, out);
+    if (status == KDST_STATUS_OK) status = run_held(layer, inputs, count, out);
     if (status == KDST_STATUS_OK && out_count != NULL) *out_count = outputs;
     return status;
 }
