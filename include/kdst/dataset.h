@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data sets: images [N, C, H, W] with labels [N], read whole from files or made from tensors.
+/* Data sets: images [N, C, H, W] with labels [N], read whole from files or made from tensors, or one by one from folders and callbacks.
  *
- * Every file may be gzip-compressed, which is recognised by its content. Files are checked against their own headers: one that is
+ * Every file of arrays may be gzip-compressed, which is recognised by its content. Files are checked against their own headers: one that is
  * too short or too long is refused.
  */
 #ifndef KDST_DATASET_H
@@ -85,6 +85,17 @@ KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_npy(
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_create_split(
     kdst_dataset *dataset, int64_t count, uint64_t seed, kdst_dataset **out_first, kdst_dataset **out_second);
 
+/** Chooses samples, in the given order, the same one as often as it is given.
+ *
+ *  @param      dataset  the original
+ *  @param      samples  [count], each 0 to N - 1
+ *  @param      count    at least 1
+ *  @param[out] out      new; as many classes as the original; released with kdst_dataset_release
+ *  @status INVALID_ARGUMENT (NULL, count, sample), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_create_subset(
+    kdst_dataset *dataset, const int64_t *samples, int64_t count, kdst_dataset **out);
+
 /** Adds a reference.
  *
  *  @param dataset  nullable
@@ -119,11 +130,21 @@ KDST_API int64_t kdst_dataset_get_classes(const kdst_dataset *dataset);
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_shape(kdst_dataset *dataset, int64_t *out);
 
+/** One image, as it is stored.
+ *
+ *  @param      dataset  the data set
+ *  @param      sample   0 to N - 1
+ *  @param[out] out      new; [C, H, W]; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, sample), OUT_OF_MEMORY, and what an image's file or callback gives: NOT_FOUND, IO, FORMAT, SHAPE,
+ *          UNSUPPORTED, STATE, CALLBACK
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_image(kdst_dataset *dataset, int64_t sample, kdst_tensor **out);
+
 /** All images.
  *
  *  @param      dataset  the data set
  *  @param[out] out      borrowed while the data set lives; [N, C, H, W], not to be written to
- *  @status INVALID_ARGUMENT (NULL)
+ *  @status INVALID_ARGUMENT (NULL), UNSUPPORTED (images come one by one: kdst_dataset_get_image)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_images(kdst_dataset *dataset, kdst_tensor **out);
 
@@ -141,7 +162,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_labels(kdst_dataset *datase
  *  @param[out] out_mean       [channels]
  *  @param[out] out_deviation  [channels]
  *  @param      channels       must be the data set's
- *  @status INVALID_ARGUMENT (NULL), SHAPE (channels)
+ *  @status INVALID_ARGUMENT (NULL), SHAPE (channels), OUT_OF_MEMORY, and what an image's file or callback gives: NOT_FOUND, IO, FORMAT,
+ *          UNSUPPORTED, CALLBACK
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_statistics(
     kdst_dataset *dataset, double *out_mean, double *out_deviation, int64_t channels);

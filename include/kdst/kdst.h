@@ -3,6 +3,7 @@
 #ifndef KDST_KDST_H
 #define KDST_KDST_H
 
+#include <kdst/augmentation.h>
 #include <kdst/autograd.h>
 #include <kdst/context.h>
 #include <kdst/dataset.h>

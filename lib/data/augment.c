@@ -5,18 +5,11 @@
  *     mirror:    out[y, x] = crop[y, W - 1 - x]
  *     normalise: (x - mean[c]) / deviation[c], computed in double and rounded once; a byte v stands for x = v / 255
  *
- * A byte has 256 values, so each channel has a table of results. One block of random numbers serves an image: its first
- * 64 bits choose the offset (the bias of (2p + 1)^2 <= 2^23 offsets is below 2^-41), the next bit the mirror.
+ * A byte has 256 values, so each channel has a table of results. Places and mirrors are those of the steps (steps.c).
  */
 #include "data/augment.h"
 
-#include "core/random.h"
-
 #include <string.h>
-
-enum { STREAM = 0x41554721 };
-
-__extension__ typedef unsigned __int128 wide;
 
 /* Where the images go and which part of them. */
 typedef struct placement {
@@ -27,14 +20,13 @@ typedef struct placement {
 static placement place(const kdst__augment *a, uint64_t key, int64_t sample)
 {
     placement p = {0, 0, false};
-    uint32_t words[4];
-    uint64_t side = 2 * (uint64_t)a->padding + 1;
-    if (!a->padding && !a->flip) return p;
-    kdst__philox(key, STREAM, (uint64_t)sample, words);
-    uint64_t choice = (uint64_t)((wide)(words[0] | (uint64_t)words[1] << 32) * (side * side) >> 64);
-    p.down = (int64_t)(choice / side) - a->padding;
-    p.right = (int64_t)(choice % side) - a->padding;
-    p.mirror = a->flip && words[2] >> 31;
+    kdst__draw draw = {key, sample};
+    if (a->crop.padding) {
+        kdst__step_place(&a->crop, draw, (kdst__extent){a->channels, a->height, a->width}, &p.down, &p.right);
+        p.down -= a->crop.padding;
+        p.right -= a->crop.padding;
+    }
+    p.mirror = a->flip.probability > 0 && kdst__step_mirrors(&a->flip, draw);
     return p;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One image of a data set into one image of a batch: crop, mirror, normalise.
+/* One stored image into reals, in one pass: crop, mirror, normalise. The first stage of a program (program.h).
  *
  * Works on plain memory and allocates nothing, so a loader's thread may run it. What happens to an image is decided by
  * (key of seed and epoch, number of the sample) alone.
@@ -8,16 +8,12 @@
 #define KDST_DATA_AUGMENT_H
 
 #include "core/memory.h"
-
-#include <kdst/tensor.h>
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "data/steps.h"
 
 typedef struct kdst__augment {
     int64_t channels, height, width;
-    int64_t padding;          /* crop from an image with so many black pixels on each side; 0: no crop */
-    bool flip;                /* mirror left and right with probability 1/2 */
+    kdst__step crop;          /* to the image's own size; padding 0: no crop */
+    kdst__step flip;          /* across; probability 0: none */
     bool bytes;               /* pixels are uint8, 255 = 1; else reals */
     bool wide_in;             /* reals: float64, else float32 */
     bool wide_out;            /* batches are float64, else float32 */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data sets from tensors, and what may be asked of them. Files are read in idx.c, cifar.c and npy.c, splits made in
- * split.c.
+/* Data sets from tensors or from images that come one by one, and what may be asked of them. Files are read in idx.c,
+ * cifar.c, npy.c, npz.c and folder.c, splits made in split.c.
  */
 #include "data/dataset.h"
 
 #include <math.h>
+#include <string.h>
 
 static void destroy(void *object)
 {
     kdst_dataset *d = object;
+    kdst__free(kdst__context_memory(d->base.ctx), d->numbers, (size_t)d->count * sizeof *d->numbers);
     kdst__handle_release(d->images);
+    kdst__handle_release(d->source);
     kdst__handle_release(d->labels);
+    kdst__handle_release(d->names);
 }
 
 static const kdst__class class = {"dataset", destroy};
@@ -109,11 +113,46 @@ kdst_status kdst__dataset_new(
     d->labels = y;
     d->count = x->shape[0];
     d->classes = classes;
+    d->dtype = x->dtype;
+    memcpy(d->shape, x->shape + 1, sizeof d->shape);
     *out = d;
     return KDST_STATUS_OK;
 fail:
     kdst__handle_release(y);
     kdst__handle_release(x);
+    return status;
+}
+
+kdst_status kdst__dataset_new_source(
+    const char *function, kdst__images *source, const int64_t *numbers, kdst_tensor *labels, int64_t classes,
+    kdst_dtype dtype, const int64_t shape[3], kdst_dataset **out)
+{
+    kdst_context *ctx = source->base.ctx;
+    kdst_tensor *y = NULL;
+    kdst_dataset *d = NULL;
+    *out = NULL;
+    kdst_status status = kdst__tensor_to_contiguous(function, labels, &y);
+    if (!status) status = check_labels(ctx, function, y, &classes);
+    if (!status && !(d = kdst__handle_create(ctx, &class, sizeof *d))) status = kdst__fail_memory(ctx, function);
+    if (status) goto fail;
+    d->labels = y;
+    d->count = y->shape[0];
+    d->classes = classes;
+    d->dtype = dtype;
+    memcpy(d->shape, shape, sizeof d->shape);
+    kdst__handle_retain(d->source = source);
+    if (numbers) {
+        d->numbers = kdst__alloc(kdst__context_memory(ctx), (size_t)d->count * sizeof *numbers);
+        if (!d->numbers) {
+            kdst__handle_release(d);
+            return kdst__fail_memory(ctx, function);
+        }
+        memcpy(d->numbers, numbers, (size_t)d->count * sizeof *numbers);
+    }
+    *out = d;
+    return KDST_STATUS_OK;
+fail:
+    kdst__handle_release(y);
     return status;
 }
 
@@ -157,6 +196,46 @@ void kdst_dataset_release(kdst_dataset *dataset)
     kdst__handle_release(dataset);
 }
 
+/* ---- images ---- */
+
+const void *kdst__dataset_fetch(const kdst_dataset *d, int64_t sample, void *room, kdst__failure *failure)
+{
+    if (d->images) return (const char *)kdst__tensor_data(d->images) + (size_t)sample * kdst__dataset_image_bytes(d);
+    int64_t number = d->numbers ? d->numbers[sample] : sample;
+    return d->source->fetch(d->source, number, room, failure) ? NULL : room;
+}
+
+kdst_status kdst__dataset_report(kdst_context *ctx, const char *function, const kdst__failure *failure)
+{
+    return kdst__fail(ctx, failure->status, "%s: %s", function, failure->text);
+}
+
+kdst_status kdst_dataset_get_image(kdst_dataset *d, int64_t sample, kdst_tensor **out)
+{
+    static const char function[] = "dataset_get_image";
+    kdst__failure failure = {0};
+    if (out) *out = NULL;
+    if (!d) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = d->base.ctx;
+    kdst_tensor *t = NULL;
+    kdst__enter(ctx);
+    if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", function);
+    if (sample < 0 || sample >= d->count)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: sample is %lld, allowed is 0 to %lld", function, (long long)sample,
+            (long long)(d->count - 1));
+    kdst_status status = kdst__tensor_new(ctx, function, d->dtype, 3, d->shape, false, &t);
+    if (status) return status;
+    const void *image = kdst__dataset_fetch(d, sample, kdst__tensor_data(t), &failure);
+    if (!image) {
+        kdst__handle_release(t);
+        return kdst__dataset_report(ctx, function, &failure);
+    }
+    if (d->images) memcpy(kdst__tensor_data(t), image, kdst__dataset_image_bytes(d));
+    *out = t;
+    return KDST_STATUS_OK;
+}
+
 /* ---- asking ---- */
 
 int64_t kdst_dataset_get_count(const kdst_dataset *dataset)
@@ -181,7 +260,7 @@ kdst_status kdst_dataset_get_shape(kdst_dataset *d, int64_t *out)
 {
     kdst_status status = enter(d, "dataset_get_shape", out);
     for (int i = 0; out && i < 3; i++)
-        out[i] = status ? 0 : d->images->shape[i + 1];
+        out[i] = status ? 0 : d->shape[i];
     return status;
 }
 
@@ -189,7 +268,10 @@ kdst_status kdst_dataset_get_images(kdst_dataset *d, kdst_tensor **out)
 {
     kdst_status status = enter(d, "dataset_get_images", out);
     if (out) *out = status ? NULL : d->images;
-    return status;
+    if (status || d->images) return status;
+    return kdst__fail(
+        d->base.ctx, KDST_STATUS_UNSUPPORTED,
+        "dataset_get_images: the images are not in memory, get them one by one with dataset_get_image");
 }
 
 kdst_status kdst_dataset_get_labels(kdst_dataset *d, kdst_tensor **out)

@@ -1,18 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A data set from the inside: two row-major tensors that nobody writes to, so that a loader's thread may read them. */
+/* A data set from the inside: labels, and images in memory or one by one. What is in memory is a row-major tensor that
+ * nobody writes to, so that a loader's thread may read it. */
 #ifndef KDST_DATA_DATASET_H
 #define KDST_DATA_DATASET_H
 
+#include "data/images.h"
 #include "tensor/tensor.h"
 
 #include <kdst/dataset.h>
 
 struct kdst_dataset {
     kdst__handle base;
-    kdst_tensor *images; /* [N, C, H, W] uint8, float32 or float64 */
-    kdst_tensor *labels; /* [N] int32, each in [0, classes) */
+    kdst_tensor *images;  /* [N, C, H, W] uint8, float32 or float64; NULL: `source` gives them */
+    kdst__images *source; /* retained, or NULL */
+    int64_t *numbers;     /* [N] of the samples in `source`; NULL: the same */
+    kdst_tensor *labels;  /* [N] int32, each in [0, classes) */
     int64_t count, classes;
+    int64_t shape[3];          /* of an image */
+    kdst_dtype dtype;          /* of its pixels */
+    struct kdst__names *names; /* of the classes, shared by parts; NULL: none */
 };
+
+/* Bytes of a stored image. */
+static inline size_t kdst__dataset_image_bytes(const kdst_dataset *d)
+{
+    return (size_t)(d->shape[0] * d->shape[1] * d->shape[2] * kdst_dtype_get_size(d->dtype));
+}
+/* An image: its address in memory, or fetched into `room`; NULL on failure. */
+const void *kdst__dataset_fetch(const kdst_dataset *d, int64_t sample, void *room, kdst__failure *failure);
+/* "<function>: <text>" of a failure. */
+kdst_status kdst__dataset_report(kdst_context *ctx, const char *function, const kdst__failure *failure);
+/* A data set whose images come one by one. Checks labels (classes 0: the largest + 1) and retains `source`, `labels`,
+ * copies `numbers` [count of labels], nullable. */
+kdst_status kdst__dataset_new_source(
+    const char *function, kdst__images *source, const int64_t *numbers, kdst_tensor *labels, int64_t classes,
+    kdst_dtype dtype, const int64_t shape[3], kdst_dataset **out);
+/* The samples `numbers` [count], each in [0, N), in this order. */
+kdst_status kdst__dataset_select(
+    const char *function, kdst_dataset *dataset, const int64_t *numbers, int64_t count, kdst_dataset **out);
 
 /* Checks and retains `images` and `labels` (copies what is not row-major); classes 0: the largest label + 1. */
 kdst_status kdst__dataset_new(

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loaders: a position in an epoch, and the batch that stands there.
+/* Loaders: how they are made, and a position in an epoch.
  *
- * What a batch holds is in batches.c, what happens to an image in augment.c, the thread that works ahead in prefetch.c.
- * Without one, the context's threads fill a batch when it is asked for, in pieces of a fixed number of images.
+ * What a batch holds is in batches.c, which samples in sampler.c, what happens to an image in program.c, mixing in
+ * mixing.c, the thread that works ahead in prefetch.c. loader_next.c gives the batches.
  */
-#include "data/prefetch.h"
+#include "data/loader.h"
 
 #include "core/options.h"
+#include "core/threads.h"
+#include "data/augmentation.h"
 
-#include <kdst/loader.h>
-
+#include <math.h>
 #include <string.h>
-
-enum { PIECE = 16 };
 
 typedef struct config {
     int64_t shuffle, seed, drop_last, crop_padding, flip, prefetch;
     int64_t mean_count, deviation_count;
     double mean[KDST__MAX_LIST], deviation[KDST__MAX_LIST];
-    int32_t dtype;
+    double mixup, cutmix;
+    int32_t dtype, sampler;
 } config;
 
 static const kdst__option options_table[] = {
     KDST__INT(config, shuffle, 0, 0, 1, "1: another order in each epoch"),
+    KDST__CHOICE(
+        config, sampler, "auto", "auto|sequential|shuffle|balanced",
+        "samples of an epoch; auto: as shuffle says; balanced: each class equally often"),
     KDST__INT(config, seed, 0, 0, INFINITY, "seed of order and augmentation"),
     KDST__INT(config, drop_last, 0, 0, 1, "1: leave a smaller last batch out"),
     KDST__INT(config, crop_padding, 0, 0, 1024, "crop from the image padded with so many black pixels on each side"),
@@ -32,27 +35,19 @@ static const kdst__option options_table[] = {
     /* as KDST__FLOATS_UPTO, but 0 excluded */
     {"deviation", KDST_OPTION_FLOATS, 0, 0, INFINITY, 1, "", "", -KDST__MAX_LIST, offsetof(config, deviation),
      offsetof(config, deviation_count), "divided by, one per channel or one for all; none: 1"},
+    KDST__FLOAT(config, mixup, 0, 0, 1000, "parameter of mixup's beta distribution; 0: none"),
+    KDST__FLOAT(config, cutmix, 0, 0, 1000, "parameter of cutmix's beta distribution; 0: none"),
     KDST__INT(config, prefetch, 2, 0, 64, "batches prepared ahead by a thread; 0: none, and no thread"),
     KDST__CHOICE(config, dtype, "float32", "float32|float64", "element type of the batches"),
 };
 const kdst__schema kdst__schema_loader = {"loader", options_table, KDST__COUNT(options_table), NULL, 0};
-
-struct kdst_loader {
-    kdst__handle base;
-    kdst_dataset *dataset;
-    kdst__batches batches;
-    kdst__prefetch *prefetch; /* NULL: none */
-    kdst_dtype dtype;
-    int64_t epoch, position;
-};
 
 static void destroy(void *object)
 {
     kdst_loader *l = object;
     kdst__memory *memory = kdst__context_memory(l->base.ctx);
     kdst__prefetch_destroy(l->prefetch);
-    kdst__free(memory, l->batches.order, (size_t)l->batches.samples * sizeof(int64_t));
-    kdst__augment_destroy(memory, &l->batches.augment);
+    kdst__batches_destroy(memory, &l->batches);
     kdst__handle_release(l->dataset);
 }
 
@@ -60,91 +55,173 @@ static const kdst__class class = {"loader", destroy};
 
 /* ---- making ---- */
 
-static kdst_status check_count(kdst_context *ctx, const char *name, int64_t count, int64_t channels)
-{
-    if (count <= 1 || count == channels) return KDST_STATUS_OK;
-    return kdst__fail(
-        ctx, KDST_STATUS_INVALID_ARGUMENT,
-        "loader_create: %s has %lld values, expected is 1 or one for each of %lld channels", name, (long long)count,
-        (long long)channels);
-}
+/* What a loader is made of. */
+typedef struct parts {
+    const char *function;
+    kdst_dataset *dataset;
+    kdst_augmentation *augmentation; /* nullable */
+    const double *weights;           /* [N], nullable */
+    int64_t batch;
+} parts;
 
-static kdst_status check(const kdst_dataset *d, int64_t batch, const config *c)
+static kdst_status check(const parts *p, const config *c)
 {
-    kdst_context *ctx = d->base.ctx;
-    int64_t channels = d->images->shape[1];
-    if (batch < 1)
+    kdst_context *ctx = p->dataset->base.ctx;
+    if (p->batch < 1)
         return kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT, "loader_create: batch is %lld, allowed is 1 or more", (long long)batch);
-    if (c->drop_last && batch > d->count)
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: batch is %lld, allowed is 1 or more", p->function,
+            (long long)p->batch);
+    if (c->drop_last && p->batch > p->dataset->count)
         return kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT,
-            "loader_create: batch is %lld, %lld samples make no whole one for drop_last", (long long)batch,
-            (long long)d->count);
-    kdst_status status = check_count(ctx, "mean", c->mean_count, channels);
-    return status ? status : check_count(ctx, "deviation", c->deviation_count, channels);
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: batch is %lld, %lld samples make no whole one for drop_last",
+            p->function, (long long)p->batch, (long long)p->dataset->count);
+    if (p->weights && c->sampler)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: sampler is given beside weights, which are a sampler", p->function);
+    return KDST_STATUS_OK;
 }
 
-static kdst__augment augment_settings(const kdst_dataset *d, const config *c)
+/* The options' crop and mirror, the augmentation, the options' normalisation. */
+static int64_t list_steps(const parts *p, const config *c, kdst__step *out)
 {
-    const kdst_tensor *x = d->images;
-    return (kdst__augment){
-        .channels = x->shape[1],
-        .height = x->shape[2],
-        .width = x->shape[3],
-        .padding = c->crop_padding,
-        .flip = c->flip == 1,
-        .bytes = x->dtype == KDST_DTYPE_UINT8,
-        .wide_in = x->dtype == KDST_DTYPE_FLOAT64,
-        .wide_out = c->dtype == 1,
-    };
+    int64_t count = 0;
+    if (c->crop_padding) out[count++] = (kdst__step){.kind = KDST__STEP_CROP, .padding = c->crop_padding};
+    if (c->flip) out[count++] = (kdst__step){.kind = KDST__STEP_FLIP, .probability = 0.5};
+    for (int64_t i = 0; p->augmentation && i < p->augmentation->count; i++)
+        out[count++] = p->augmentation->steps[i];
+    if (!c->mean_count && !c->deviation_count) return count;
+    kdst__step *s = &out[count++];
+    *s = (kdst__step){.kind = KDST__STEP_NORMALIZE, .mean_count = c->mean_count, .deviation_count = c->deviation_count};
+    memcpy(s->mean, c->mean, sizeof s->mean);
+    memcpy(s->deviation, c->deviation, sizeof s->deviation);
+    return count;
 }
 
-/* Everything of `l` that takes memory. */
-static bool set_up(kdst_loader *l, int64_t batch, const config *c)
+static kdst_status make_program(kdst_loader *l, const parts *p, const config *c)
+{
+    const kdst_dataset *d = l->dataset;
+    kdst_context *ctx = l->base.ctx;
+    kdst__pixels pixels = {{d->shape[0], d->shape[1], d->shape[2]}, d->dtype, l->dtype};
+    size_t bytes = (size_t)(3 + (p->augmentation ? p->augmentation->count : 0)) * sizeof(kdst__step);
+    kdst__step *steps = kdst__alloc(kdst__context_memory(ctx), bytes);
+    if (!steps) return kdst__fail_memory(ctx, p->function);
+    kdst_status status =
+        kdst__program_create(ctx, p->function, pixels, steps, list_steps(p, c, steps), &l->batches.program);
+    kdst__free(kdst__context_memory(ctx), steps, bytes);
+    return status;
+}
+
+static int32_t sampler_of(const parts *p, const config *c)
+{
+    if (p->weights) return KDST__SAMPLER_WEIGHTED;
+    if (c->sampler) return c->sampler - 1;
+    return c->shuffle ? KDST__SAMPLER_SHUFFLE : KDST__SAMPLER_SEQUENTIAL;
+}
+
+/* Everything of `l` that takes memory but the program. */
+static bool set_up(kdst_loader *l, const parts *p, const config *c)
 {
     kdst_dataset *d = l->dataset;
     kdst__memory *memory = kdst__context_memory(l->base.ctx);
     kdst__batches *b = &l->batches;
-    size_t pixels = (size_t)(kdst__tensor_count(d->images) / d->count);
-    b->images = kdst__tensor_data(d->images);
+    kdst__extent e = b->program.out;
+    bool anywhere = !d->source || d->source->anywhere;
+    b->dataset = d;
     b->labels = kdst__tensor_data(d->labels);
     b->samples = d->count;
-    b->size = batch < d->count ? batch : d->count;
+    b->size = p->batch < d->count ? p->batch : d->count;
     b->count = c->drop_last ? d->count / b->size : (d->count - 1) / b->size + 1;
-    b->bytes_in = pixels * (size_t)kdst_dtype_get_size(d->images->dtype);
-    b->bytes_out = pixels * (size_t)kdst_dtype_get_size(l->dtype);
+    b->bytes_in = kdst__dataset_image_bytes(d);
+    b->bytes_out = (size_t)(e.c * e.h * e.w * kdst_dtype_get_size(l->dtype));
     b->seed = (uint64_t)c->seed;
     b->epoch = -1;
-    if (!kdst__augment_create(
-            memory, augment_settings(d, c), c->mean, c->mean_count, c->deviation, c->deviation_count, &b->augment))
-        return false;
-    if (c->shuffle && !(b->order = kdst__alloc(memory, (size_t)d->count * sizeof(int64_t)))) return false;
-    int64_t depth = c->prefetch < b->count ? c->prefetch : b->count;
+    b->mixup = c->mixup;
+    b->cutmix = c->cutmix;
+    if (!kdst__sampler_create(memory, sampler_of(p, c), d->count, b->labels, p->weights, &b->sampler)) return false;
+    int64_t depth = !anywhere ? 0 : c->prefetch < b->count ? c->prefetch : b->count;
+    int64_t workers = depth || !anywhere ? 1 : kdst__pool_threads(kdst__compute_pool(kdst__tensor_compute(d->labels)));
+    if (!kdst__batches_create(memory, b, workers)) return false;
     return !depth || !kdst__prefetch_create(memory, b, depth, &l->prefetch);
+}
+
+static kdst_status make(const parts *p, const kdst_options *options, kdst_loader **out)
+{
+    config c;
+    kdst_context *ctx = p->dataset->base.ctx;
+    kdst_status status = kdst__options_parse(ctx, p->function, &kdst__schema_loader, options, &c);
+    if (!status) status = check(p, &c);
+    if (status) return status;
+    kdst_loader *l = kdst__handle_create(ctx, &class, sizeof *l);
+    if (!l) return kdst__fail_memory(ctx, p->function);
+    kdst__handle_retain(l->dataset = p->dataset);
+    l->dtype = c.dtype == 1 ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32;
+    status = make_program(l, p, &c);
+    if (!status && !set_up(l, p, &c))
+        status = kdst__fail(ctx, KDST_STATUS_OUT_OF_MEMORY, "%s: out of memory or threads", p->function);
+    if (status)
+        kdst__handle_release(l);
+    else
+        *out = l;
+    return status;
 }
 
 kdst_status kdst_loader_create(kdst_dataset *d, int64_t batch, const kdst_options *options, kdst_loader **out)
 {
-    config c;
+    if (out) *out = NULL;
+    if (!d) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(d->base.ctx);
+    if (!out) return kdst__fail(d->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "loader_create: out is NULL");
+    return make(&(parts){"loader_create", d, NULL, NULL, batch}, options, out);
+}
+
+/* ---- with an augmentation and weights ---- */
+
+static kdst_status check_weights(const char *function, const kdst_dataset *d, const kdst_tensor *w)
+{
+    kdst_context *ctx = d->base.ctx;
+    char text[KDST__SHAPE_TEXT];
+    if (w->base.ctx != ctx)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: weights belong to another context", function);
+    if (w->dtype != KDST_DTYPE_FLOAT64)
+        return kdst__fail(
+            ctx, KDST_STATUS_DTYPE, "%s: weights are %s, expected float64", function, kdst_dtype_get_name(w->dtype));
+    if (w->rank != 1 || w->shape[0] != d->count)
+        return kdst__fail(
+            ctx, KDST_STATUS_SHAPE, "%s: weights are %s, expected [%lld]", function,
+            kdst__shape_text(w->rank, w->shape, text), (long long)d->count);
+    const double *x = kdst__tensor_data(w);
+    double sum = 0;
+    for (int64_t i = 0; i < d->count; i++) {
+        if (!(x[i * w->stride[0]] >= 0 && isfinite(x[i * w->stride[0]])))
+            return kdst__fail(
+                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: weight %lld is %g, allowed is [0, inf)", function, (long long)i,
+                x[i * w->stride[0]]);
+        sum += x[i * w->stride[0]];
+    }
+    if (sum > 0 && isfinite(sum)) return KDST_STATUS_OK;
+    return kdst__fail(
+        ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: the weights add up to %g, allowed is (0, inf)", function, sum);
+}
+
+kdst_status kdst_loader_create_with(
+    kdst_dataset *d, int64_t batch, kdst_augmentation *augmentation, kdst_tensor *weights, const kdst_options *options,
+    kdst_loader **out)
+{
+    static const char function[] = "loader_create_with";
+    kdst_tensor *w = NULL;
     if (out) *out = NULL;
     if (!d) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = d->base.ctx;
     kdst__enter(ctx);
-    if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "loader_create: out is NULL");
-    kdst_status status = kdst__options_parse(ctx, "loader_create", &kdst__schema_loader, options, &c);
-    if (!status) status = check(d, batch, &c);
-    if (status) return status;
-    kdst_loader *l = kdst__handle_create(ctx, &class, sizeof *l);
-    if (!l) return kdst__fail_memory(ctx, "loader_create");
-    kdst__handle_retain(l->dataset = d);
-    l->dtype = c.dtype == 1 ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32;
-    if (!set_up(l, batch, &c)) {
-        kdst__handle_release(l);
-        return kdst__fail(ctx, KDST_STATUS_OUT_OF_MEMORY, "loader_create: out of memory or threads");
-    }
-    *out = l;
-    return KDST_STATUS_OK;
+    if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", function);
+    if (augmentation && augmentation->base.ctx != ctx)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: augmentation belongs to another context", function);
+    kdst_status status = weights ? check_weights(function, d, weights) : KDST_STATUS_OK;
+    if (!status && weights) status = kdst__tensor_to_contiguous(function, weights, &w);
+    if (!status)
+        status = make(&(parts){function, d, augmentation, w ? kdst__tensor_data(w) : NULL, batch}, options, out);
+    kdst__handle_release(w);
+    return status;
 }
 
 void kdst_loader_retain(kdst_loader *loader)
@@ -157,79 +234,6 @@ void kdst_loader_release(kdst_loader *loader)
     kdst__handle_release(loader);
 }
 
-/* ---- batches ---- */
-
-typedef struct filling {
-    const kdst__batches *batches;
-    int64_t batch, size;
-    void *images;
-    int32_t *labels;
-} filling;
-
-static void fill_piece(void *arg, int64_t piece, int32_t worker)
-{
-    const filling *f = arg;
-    int64_t end = (piece + 1) * PIECE;
-    (void)worker;
-    kdst__batches_fill(f->batches, f->batch, piece * PIECE, end < f->size ? end : f->size, f->images, f->labels);
-}
-
-static void fill_now(kdst_loader *l, kdst_tensor *images, kdst_tensor *labels)
-{
-    int64_t size = labels->shape[0];
-    filling f = {&l->batches, l->position, size, kdst__tensor_data(images), kdst__tensor_data(labels)};
-    kdst__batches_set_epoch(&l->batches, l->epoch);
-    kdst__pool_run(kdst__compute_pool(kdst__tensor_compute(images)), (size + PIECE - 1) / PIECE, fill_piece, &f);
-}
-
-/* A whole batch changes hands with its buffer, a smaller one is copied. */
-static void take_prepared(kdst_loader *l, kdst_tensor *images, kdst_tensor *labels)
-{
-    void **buffer;
-    int32_t *numbers;
-    int64_t size = labels->shape[0];
-    kdst__prefetch_wait(l->prefetch, &buffer, &numbers);
-    memcpy(kdst__tensor_data(labels), numbers, (size_t)size * sizeof *numbers);
-    if (size == l->batches.size) {
-        void *fresh = images->storage->data;
-        images->storage->data = *buffer;
-        *buffer = fresh;
-    } else {
-        memcpy(kdst__tensor_data(images), *buffer, (size_t)size * l->batches.bytes_out);
-    }
-    kdst__prefetch_advance(l->prefetch);
-}
-
-kdst_status kdst_loader_next(kdst_loader *l, kdst_tensor **out_images, kdst_tensor **out_labels)
-{
-    kdst_tensor *images = NULL, *labels = NULL;
-    if (out_images) *out_images = NULL;
-    if (out_labels) *out_labels = NULL;
-    if (!l) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst_context *ctx = l->base.ctx;
-    kdst__enter(ctx);
-    if (!out_images || !out_labels)
-        return kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT, "loader_next: %s is NULL", out_images ? "out_labels" : "out_images");
-    if (l->position == l->batches.count) return KDST_STATUS_OK;
-    const int64_t *image = l->dataset->images->shape;
-    int64_t shape[] = {kdst__batches_get_size(&l->batches, l->position), image[1], image[2], image[3]};
-    kdst_status status = kdst__tensor_new(ctx, "loader_next", l->dtype, 4, shape, false, &images);
-    if (!status) status = kdst__tensor_new(ctx, "loader_next", KDST_DTYPE_INT32, 1, shape, false, &labels);
-    if (status) {
-        kdst__handle_release(images);
-        return status;
-    }
-    if (l->prefetch)
-        take_prepared(l, images, labels);
-    else
-        fill_now(l, images, labels);
-    l->position++;
-    *out_images = images;
-    *out_labels = labels;
-    return KDST_STATUS_OK;
-}
-
 /* ---- position ---- */
 
 static void move(kdst_loader *l, int64_t epoch, int64_t position)
@@ -239,10 +243,17 @@ static void move(kdst_loader *l, int64_t epoch, int64_t position)
     if (l->prefetch) kdst__prefetch_seek(l->prefetch, epoch, position);
 }
 
+static kdst_status fail_busy(kdst_loader *l, const char *function)
+{
+    return kdst__fail(
+        l->base.ctx, KDST_STATUS_STATE, "%s: called by the function that gives the loader its images", function);
+}
+
 kdst_status kdst_loader_set_epoch(kdst_loader *l, int64_t epoch)
 {
     if (!l) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(l->base.ctx);
+    if (l->busy) return fail_busy(l, "loader_set_epoch");
     if (epoch < 0)
         return kdst__fail(
             l->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "loader_set_epoch: epoch is %lld, allowed is 0 or more",
@@ -255,6 +266,7 @@ kdst_status kdst_loader_set_position(kdst_loader *l, int64_t batch)
 {
     if (!l) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(l->base.ctx);
+    if (l->busy) return fail_busy(l, "loader_set_position");
     if (batch < 0 || batch > l->batches.count)
         return kdst__fail(
             l->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "loader_set_position: batch is %lld, allowed is 0 to %lld",
@@ -281,4 +293,21 @@ int64_t kdst_loader_get_batches(const kdst_loader *loader)
 kdst_dataset *kdst_loader_get_dataset(const kdst_loader *loader)
 {
     return loader ? loader->dataset : NULL;
+}
+
+int64_t kdst_loader_get_mixes(const kdst_loader *loader)
+{
+    return loader && kdst__batches_mixes(&loader->batches);
+}
+
+kdst_status kdst_loader_get_shape(kdst_loader *l, int64_t *out)
+{
+    if (!l) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(l->base.ctx);
+    if (!out) return kdst__fail(l->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "loader_get_shape: out is NULL");
+    kdst__extent e = l->batches.program.out;
+    out[0] = e.c;
+    out[1] = e.h;
+    out[2] = e.w;
+    return KDST_STATUS_OK;
 }

@@ -14,11 +14,6 @@
 
 enum { PART = 8 }; /* images between two looks at `turn` */
 
-typedef struct slot {
-    void *images;
-    int32_t *labels;
-} slot;
-
 struct kdst__prefetch {
     kdst__memory *memory;
     kdst__batches *batches;
@@ -32,7 +27,7 @@ struct kdst__prefetch {
     int64_t epoch, first, next;
     size_t image_bytes, label_bytes; /* of a slot */
     int64_t depth;
-    slot slots[]; /* [depth] */
+    kdst__prepared slots[]; /* [depth] */
 };
 
 /* ---- the thread ---- */
@@ -42,12 +37,24 @@ static bool has_work(const kdst__prefetch *p)
     return p->next < p->batches->count && p->next - p->first < p->depth;
 }
 
-static void make(kdst__prefetch *p, uint64_t turn, int64_t epoch, int64_t batch, slot to)
+static bool current(kdst__prefetch *p, uint64_t turn)
 {
-    int64_t size = kdst__batches_get_size(p->batches, batch);
-    kdst__batches_set_epoch(p->batches, epoch);
-    for (int64_t i = 0; i < size && atomic_load_explicit(&p->turn, memory_order_relaxed) == turn; i += PART)
-        kdst__batches_fill(p->batches, batch, i, i + PART < size ? i + PART : size, to.images, to.labels);
+    return atomic_load_explicit(&p->turn, memory_order_relaxed) == turn;
+}
+
+static void make(kdst__prefetch *p, uint64_t turn, int64_t epoch, int64_t batch, kdst__prepared *to)
+{
+    kdst__batches *b = p->batches;
+    int64_t size = kdst__batches_get_size(b, batch);
+    to->failure.status = KDST_STATUS_OK;
+    to->weight = 1;
+    kdst__batches_set_epoch(b, epoch);
+    for (int64_t i = 0; i < size && current(p, turn); i += PART) {
+        int64_t end = i + PART < size ? i + PART : size;
+        if (kdst__batches_fill(b, batch, i, end, 0, to->images, to->labels, &to->failure)) return;
+    }
+    if (kdst__batches_mixes(b) && current(p, turn))
+        to->weight = kdst__batches_mix(b, batch, to->images, to->labels, to->labels + b->size);
 }
 
 static void *work(void *arg)
@@ -60,11 +67,11 @@ static void *work(void *arg)
         if (p->stop) break;
         uint64_t turn = atomic_load_explicit(&p->turn, memory_order_relaxed);
         int64_t epoch = p->epoch, batch = p->next;
-        slot to = p->slots[batch % p->depth];
+        kdst__prepared *to = &p->slots[batch % p->depth];
         pthread_mutex_unlock(&p->lock);
         make(p, turn, epoch, batch, to);
         pthread_mutex_lock(&p->lock);
-        if (atomic_load_explicit(&p->turn, memory_order_relaxed) != turn) continue;
+        if (!current(p, turn)) continue;
         p->next++;
         pthread_cond_signal(&p->made);
     }
@@ -97,7 +104,7 @@ static bool allocate_slots(kdst__prefetch *p)
 
 static size_t own_bytes(int64_t depth)
 {
-    return sizeof(kdst__prefetch) + (size_t)depth * sizeof(slot);
+    return sizeof(kdst__prefetch) + (size_t)depth * sizeof(kdst__prepared);
 }
 
 kdst_status kdst__prefetch_create(kdst__memory *memory, kdst__batches *batches, int64_t depth, kdst__prefetch **out)
@@ -112,7 +119,7 @@ kdst_status kdst__prefetch_create(kdst__memory *memory, kdst__batches *batches, 
     p->batches = batches;
     p->depth = depth;
     p->image_bytes = image_bytes;
-    p->label_bytes = (size_t)batches->size * sizeof(int32_t);
+    p->label_bytes = (size_t)batches->size * sizeof(int32_t) * (kdst__batches_mixes(batches) ? 2 : 1);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wanted, NULL);
     pthread_cond_init(&p->made, NULL);
@@ -170,15 +177,23 @@ void kdst__prefetch_seek(kdst__prefetch *p, int64_t epoch, int64_t batch)
     pthread_mutex_unlock(&p->lock);
 }
 
-void kdst__prefetch_wait(kdst__prefetch *p, void ***out_images, int32_t **out_labels)
+kdst__prepared *kdst__prefetch_wait(kdst__prefetch *p)
 {
     pthread_mutex_lock(&p->lock);
     while (p->next == p->first)
         pthread_cond_wait(&p->made, &p->lock);
-    slot *s = &p->slots[p->first % p->depth];
+    kdst__prepared *s = &p->slots[p->first % p->depth];
     pthread_mutex_unlock(&p->lock);
-    *out_images = &s->images;
-    *out_labels = s->labels;
+    return s;
+}
+
+void kdst__prefetch_retry(kdst__prefetch *p)
+{
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add_explicit(&p->turn, 1, memory_order_relaxed);
+    p->next = p->first;
+    pthread_cond_signal(&p->wanted);
+    pthread_mutex_unlock(&p->lock);
 }
 
 void kdst__prefetch_advance(kdst__prefetch *p)

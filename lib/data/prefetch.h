@@ -18,9 +18,19 @@ kdst_status kdst__prefetch_create(kdst__memory *memory, kdst__batches *batches, 
 void kdst__prefetch_destroy(kdst__prefetch *prefetch);
 /* Goes to a batch of an epoch and returns at once. What is made for it already is kept, the rest dropped. */
 void kdst__prefetch_seek(kdst__prefetch *prefetch, int64_t epoch, int64_t batch);
-/* Waits for the next batch: the addresses of its two buffers. A caller may put another buffer of equal size there. */
-void kdst__prefetch_wait(kdst__prefetch *prefetch, void ***out_images, int32_t **out_labels);
-/* Gives the buffers of the next batch back and goes on to the one after. */
+/* What a batch is made into. */
+typedef struct kdst__prepared {
+    void *images;    /* a caller may put another buffer of equal size here */
+    int32_t *labels; /* the second ones of a mixed batch behind those of a whole batch */
+    double weight;   /* of the first labels */
+    kdst__failure failure;
+} kdst__prepared;
+
+/* Waits for the next batch, which may be a failed one. */
+kdst__prepared *kdst__prefetch_wait(kdst__prefetch *prefetch);
+/* The next batch is made once more. */
+void kdst__prefetch_retry(kdst__prefetch *prefetch);
+/* Gives the next batch back and goes on to the one after. */
 void kdst__prefetch_advance(kdst__prefetch *prefetch);
 
 #endif

@@ -8,8 +8,7 @@
 #include "data/dataset.h"
 
 #include "core/random.h"
-
-#include <string.h>
+#include "data/grouping.h"
 
 enum { STREAM = 0x53504c54 }; /* of the random order */
 
@@ -26,35 +25,11 @@ typedef struct split {
     uint8_t *first; /* [N]: 1 for samples of the first part */
 } split;
 
-/* Stable sort of `items` by keys[item] >= 0: a counting sort for each byte of the keys. */
-static void sort(int64_t *items, int64_t *spare, const int64_t *keys, int64_t count)
-{
-    int64_t all = 0;
-    for (int64_t i = 0; i < count; i++)
-        all |= keys[items[i]];
-    for (int shift = 0; shift < 63 && all >> shift; shift += 8) {
-        int64_t place[257] = {0};
-        for (int64_t i = 0; i < count; i++)
-            place[(keys[items[i]] >> shift & 255) + 1]++;
-        for (int v = 0; v < 256; v++)
-            place[v + 1] += place[v];
-        for (int64_t i = 0; i < count; i++)
-            spare[place[keys[items[i]] >> shift & 255]++] = items[i];
-        memcpy(items, spare, (size_t)count * sizeof *items);
-    }
-}
-
 static void group_by_class(split *s, uint64_t seed)
 {
-    const int32_t *labels = kdst__tensor_data(s->whole->labels);
     int64_t n = s->whole->count;
-    for (int64_t i = 0; i < n; i++)
-        s->keys[i] = labels[i];
     kdst__permutation(seed, STREAM, s->items, n);
-    sort(s->items, s->spare, s->keys, n);
-    for (int64_t i = 0; i < n; i++)
-        if (i == 0 || labels[s->items[i]] != labels[s->items[i - 1]]) s->begin[s->groups++] = i;
-    s->begin[s->groups] = n;
+    s->groups = kdst__grouping_make(s->items, kdst__tensor_data(s->whole->labels), n, s->spare, s->keys, s->begin);
 }
 
 /* Floors, then one more for the largest fractions. `keys` and `spare` of the samples are not needed any more. */
@@ -68,7 +43,7 @@ static void share_out(split *s)
         left -= s->quota[g];
         order[g] = g;
     }
-    sort(order, scratch, s->keys, s->groups);
+    kdst__grouping_sort(order, scratch, s->keys, s->groups);
     for (int64_t i = 0; i < left; i++)
         s->quota[order[i]]++;
 }
@@ -80,30 +55,13 @@ static void mark(split *s)
             s->first[s->items[s->begin[g] + i]] = 1;
 }
 
-/* The samples with first[i] == which, in their order. */
+/* The samples with first[i] == which, in their order; `items` and `spare` are not needed any more. */
 static kdst_status gather(const split *s, int64_t count, uint8_t which, kdst_dataset **out)
 {
-    const char *function = "dataset_create_split";
-    const kdst_dataset *d = s->whole;
-    kdst_tensor *images = NULL, *labels = NULL;
-    int64_t shape[] = {count, d->images->shape[1], d->images->shape[2], d->images->shape[3]};
-    size_t bytes = (size_t)(shape[1] * shape[2] * shape[3] * kdst_dtype_get_size(d->images->dtype));
-    kdst_status status = kdst__tensor_new(d->base.ctx, function, d->images->dtype, 4, shape, false, &images);
-    if (!status) status = kdst__tensor_new(d->base.ctx, function, KDST_DTYPE_INT32, 1, shape, false, &labels);
-    if (!status) {
-        char *x = kdst__tensor_data(images);
-        int32_t *y = kdst__tensor_data(labels);
-        for (int64_t i = 0; i < d->count; i++) {
-            if (s->first[i] != which) continue;
-            memcpy(x, (const char *)kdst__tensor_data(d->images) + (size_t)i * bytes, bytes);
-            *y++ = ((const int32_t *)kdst__tensor_data(d->labels))[i];
-            x += bytes;
-        }
-        status = kdst__dataset_new(d->base.ctx, function, images, labels, d->classes, out);
-    }
-    kdst__handle_release(labels);
-    kdst__handle_release(images);
-    return status;
+    int64_t n = 0;
+    for (int64_t i = 0; i < s->whole->count; i++)
+        if (s->first[i] == which) s->items[n++] = i;
+    return kdst__dataset_select("dataset_create_split", s->whole, s->items, count, out);
 }
 
 static kdst_status make_parts(split *s, uint64_t seed, kdst_dataset **out_first, kdst_dataset **out_second)

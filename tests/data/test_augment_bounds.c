@@ -49,8 +49,8 @@ START_TEST(test_bounds)
                         .channels = CHANNELS,
                         .height = HEIGHT,
                         .width = width,
-                        .padding = paddings[padding],
-                        .flip = flip,
+                        .crop = {.kind = KDST__STEP_CROP, .padding = paddings[padding]},
+                        .flip = {.kind = KDST__STEP_FLIP, .probability = flip * 0.5},
                         .bytes = _i / 2 == 0,
                         .wide_in = _i / 2 == 2,
                         .wide_out = _i % 2};
