@@ -86,7 +86,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_augmentation_add_rotation(
  *
  *  @param augmentation  the augmentation
  *  @param options       nullable; schema "augmentation.resized_crop": height and width [0,65536] = 0 (of the result; 0: as the image),
- *                       scale (0,1] twice = 0.08 1 (lower, upper), ratio (0,inf) twice = 0.75 1.3333333333333333
+ *                       scale (0,1] = 0.08 1 and ratio (0,inf) = 3/4 4/3 (lower and upper)
  *  @status INVALID_ARGUMENT (NULL, option, lower above upper), STATE (64 steps), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_augmentation_add_resized_crop(
@@ -95,8 +95,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_augmentation_add_resized_crop(
 /** Adds random erasing: a part of the image is set to a value (Zhong et al. 2020).
  *
  *  @param augmentation  the augmentation
- *  @param options       nullable; schema "augmentation.erasing": probability [0,1] = 0.5, scale (0,1] twice = 0.02 0.33 (of the area),
- *                       ratio (0,inf) twice = 0.3 3.3 (height / width), value = 0
+ *  @param options       nullable; schema "augmentation.erasing": probability [0,1] = 0.5, scale (0,1] = 0.02 0.33 (lower and upper, of the area),
+ *                       ratio (0,inf) = 0.3 3.3 (lower and upper, height / width), value = 0
  *  @status INVALID_ARGUMENT (NULL, option, lower above upper), STATE (64 steps), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_augmentation_add_erasing(

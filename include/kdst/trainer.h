@@ -39,7 +39,8 @@ typedef kdst_status (*kdst_progress_fn)(void *user_data, kdst_trainer *trainer, 
  *  @param      loss       retained
  *  @param      optimizer  holds the parameters to update; retained. Its learning rate is the base rate of the schedule: it is read
  *                         here, and set for each step, so that a second trainer on the same optimiser begins where the first ended
- *  @param      loader     training data; retained
+ *  @param      loader     training data; retained. One that mixes gives the loss weight * loss(labels) + (1 - weight) * loss(others), and
+ *                         the accuracy of training counts the label with the larger share
  *  @param      options    nullable; schema "trainer": epochs [1,1000000] = 1, bins [1,1000] = 15 (of the validation's calibration)
  *  @param[out] out        new; released with kdst_trainer_release
  *  @status INVALID_ARGUMENT (NULL, another context, option), OUT_OF_MEMORY

@@ -11,6 +11,7 @@
 #include "core/options.h"
 #include "nn/optimizer.h"
 #include "train/metrics.h"
+#include "train/mixed_loss.h"
 
 #include <math.h>
 #include <string.h>
@@ -204,21 +205,35 @@ static kdst_status run_teacher(kdst_trainer *t, kdst_tensor *x, kdst_tensor **ou
     return status;
 }
 
-/* Loss, its gradients, and how many of the batch are right. */
-static kdst_status learn(kdst_trainer *t, kdst_tensor *x, kdst_tensor *y, double *out_loss, int64_t *out_hits)
+/* A batch of the loader; `others` and `weight` are the second labels and the share of the first ones where it mixes. */
+typedef struct batch {
+    kdst_tensor *x, *y, *others;
+    double weight;
+} batch;
+
+static void batch_release(batch *b)
 {
+    kdst__handle_release(b->others);
+    kdst__handle_release(b->y);
+    kdst__handle_release(b->x);
+}
+
+/* Loss, its gradients, and how many of the batch are right: of a mixed one, have the label with the larger share. */
+static kdst_status learn(kdst_trainer *t, const batch *b, double *out_loss, int64_t *out_hits)
+{
+    kdst_tensor *x = b->x, *y = b->y;
     kdst_tensor *guide = NULL, *logits = NULL, *loss = NULL;
     kdst_status status = kdst_optimizer_clear_grads(t->optimizer);
     if (!status) status = run_teacher(t, x, &guide);
     if (!status) status = kdst_layer_set_training(t->model, 1);
     if (!status) status = kdst_layer_run(t->model, x, &logits);
-    if (!status) status = kdst_loss_run(t->loss, logits, guide, y, &loss);
+    if (!status) status = kdst__mixed_loss(t->loss, logits, guide, y, b->others, b->weight, &loss);
     if (!status) status = kdst_tensor_get_value(loss, out_loss);
     if (!status && !isfinite(*out_loss))
         status = kdst__fail(t->base.ctx, KDST_STATUS_STATE, "trainer_step: the loss is %g at step %lld", *out_loss,
                             (long long)t->at.step);
     if (!status) status = kdst_backward(loss, NULL, NULL);
-    if (!status) *out_hits = kdst__metrics_count_hits(logits, y);
+    if (!status) *out_hits = kdst__metrics_count_hits(logits, b->weight < 0.5 ? b->others : y);
     kdst__handle_release(loss);
     kdst__handle_release(logits);
     kdst__handle_release(guide);
@@ -258,7 +273,7 @@ static kdst_status end_epoch(kdst_trainer *t)
     return status;
 }
 
-static kdst_status next_batch(kdst_trainer *t, kdst_tensor **x, kdst_tensor **y)
+static kdst_status next_batch(kdst_trainer *t, batch *b)
 {
     kdst__run_position *at = &t->at;
     kdst_status status = KDST_STATUS_OK;
@@ -271,8 +286,10 @@ static kdst_status next_batch(kdst_trainer *t, kdst_tensor **x, kdst_tensor **y)
         status = kdst_loader_set_epoch(t->loader, at->epoch);
         if (!status) status = kdst_loader_set_position(t->loader, at->batch);
     }
-    if (!status) status = kdst_loader_next(t->loader, x, y);
-    if (!status && !*x)
+    if (!status && kdst_loader_get_mixes(t->loader))
+        status = kdst_loader_next_mixed(t->loader, &b->x, &b->y, &b->others, &b->weight);
+    else if (!status) status = kdst_loader_next(t->loader, &b->x, &b->y);
+    if (!status && !b->x)
         status = kdst__fail(t->base.ctx, KDST_STATUS_STATE, "trainer_step: the loader ended after %lld of %lld batches",
                             (long long)at->batch, (long long)kdst_loader_get_batches(t->loader));
     return status;
@@ -281,19 +298,18 @@ static kdst_status next_batch(kdst_trainer *t, kdst_tensor **x, kdst_tensor **y)
 static kdst_status step(kdst_trainer *t, kdst_event *event)
 {
     kdst__run_position *at = &t->at;
-    kdst_tensor *x = NULL, *y = NULL;
+    batch b = {.weight = 1};
     double loss = 0, rate = 0;
     int64_t hits = 0, batches = kdst_loader_get_batches(t->loader);
     /* the last batch of an epoch was learnt but its validation failed or was cancelled: only that is left */
     if (at->batch < batches) {
-        kdst_status status = next_batch(t, &x, &y);
-        if (!status) status = learn(t, x, y, &loss, &hits);
+        kdst_status status = next_batch(t, &b);
+        if (!status) status = learn(t, &b, &loss, &hits);
         if (!status) status = rate_of(t, at->step, &rate);
         if (!status) status = kdst_optimizer_set_learning_rate(t->optimizer, rate);
         if (!status) status = kdst_optimizer_run(t->optimizer);
-        int64_t n = x ? kdst_tensor_get_size(x, 0) : 0;
-        kdst__handle_release(x);
-        kdst__handle_release(y);
+        int64_t n = b.x ? kdst_tensor_get_size(b.x, 0) : 0;
+        batch_release(&b);
         if (status) return status;
         at->step++;
         at->batch++;
