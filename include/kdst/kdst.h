@@ -8,6 +8,7 @@
 #include <kdst/context.h>
 #include <kdst/dataset.h>
 #include <kdst/distillation.h>
+#include <kdst/elementwise.h>
 #include <kdst/hook.h>
 #include <kdst/indexing.h>
 #include <kdst/init.h>
@@ -22,6 +23,7 @@
 #include <kdst/optimizer.h>
 #include <kdst/options.h>
 #include <kdst/pooling.h>
+#include <kdst/reduction.h>
 #include <kdst/schedule.h>
 #include <kdst/shape.h>
 #include <kdst/state.h>

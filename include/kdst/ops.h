@@ -2,57 +2,21 @@
 /* Differentiable operations.
  *
  * Every operation takes tensors of one context and one floating-point type (float32 or float64), makes a new tensor and
- * is recorded when an input requires a gradient. Names, shapes and defaults are PyTorch's.
+ * is recorded when an input requires a gradient. Names, shapes and defaults are PyTorch's. What works element by element
+ * is in elementwise.h, sums and the like over axes in reduction.h; these and others are included here.
  */
 #ifndef KDST_OPS_H
 #define KDST_OPS_H
 
-#include <kdst/autograd.h>
+#include <kdst/elementwise.h>
 #include <kdst/indexing.h>
 #include <kdst/pooling.h>
+#include <kdst/reduction.h>
 #include <kdst/shape.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- arithmetic; shapes are broadcast as in NumPy ---- */
-
-/** a + b, element by element.
- *
- *  @param      a    any shape
- *  @param      b    any shape that broadcasts with a
- *  @param[out] out  new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_add(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
-
-/** a - b, element by element.
- *
- *  @param      a    any shape
- *  @param      b    any shape that broadcasts with a
- *  @param[out] out  new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_sub(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
-
-/** a * b, element by element.
- *
- *  @param      a    any shape
- *  @param      b    any shape that broadcasts with a
- *  @param[out] out  new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_mul(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
-
-/** a / b, element by element.
- *
- *  @param      a    any shape
- *  @param      b    any shape that broadcasts with a
- *  @param[out] out  new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_div(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
 
 /* ---- products ---- */
 
@@ -91,7 +55,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_linear(kdst_tensor *x, kdst_tensor *wei
 KDST_API KDST_NODISCARD kdst_status kdst_conv2d(
     kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst_options *options, kdst_tensor **out);
 
-/* ---- normalisation, activation, regularisation ---- */
+/* ---- normalisation, softmax, regularisation ---- */
 
 /** Batch normalisation (Ioffe and Szegedy 2015).
  *
@@ -110,14 +74,6 @@ KDST_API KDST_NODISCARD kdst_status kdst_conv2d(
 KDST_API KDST_NODISCARD kdst_status kdst_batch_norm(
     kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
     const kdst_options *options, kdst_tensor **out);
-
-/** max(x, 0); the gradient at 0 is 0.
- *
- *  @param      x    any shape
- *  @param[out] out  new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL), DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_relu(kdst_tensor *x, kdst_tensor **out);
 
 /** exp(x) / sum exp(x) along an axis.
  *
@@ -148,29 +104,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_log_softmax(kdst_tensor *x, int64_t axi
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_dropout(kdst_tensor *x, double rate, kdst_tensor **out);
 
-/* ---- reductions ---- */
-
-/** Sum over axes.
- *
- *  @param      x      any shape
- *  @param      axes   [count], each 0 to rank - 1 or counted from the end; nullable when count is 0
- *  @param      count  0: over all axes
- *  @param      keep   1 keeps the reduced axes with size 1, 0 drops them
- *  @param[out] out    new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, axis out of range or twice, keep), SHAPE (mean of nothing), DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_sum(kdst_tensor *x, const int64_t *axes, int64_t count, int32_t keep, kdst_tensor **out);
-
-/** Mean over axes.
- *
- *  @param      x      any shape; not empty
- *  @param      axes   [count], each 0 to rank - 1 or counted from the end; nullable when count is 0
- *  @param      count  0: over all axes
- *  @param      keep   1 keeps the reduced axes with size 1, 0 drops them
- *  @param[out] out    new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, axis out of range or twice, keep), SHAPE (mean of nothing), DTYPE, OUT_OF_MEMORY
- *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_mean(kdst_tensor *x, const int64_t *axes, int64_t count, int32_t keep, kdst_tensor **out);
+/* ---- losses ---- */
 
 /** Mean cross-entropy of logits and labels: (1/N) sum_n -log softmax(logits_n)[labels_n].
  *

@@ -53,6 +53,7 @@ struct kdst__op {
     bool any_dtype;                 /* inputs of any type (shape operations) */
     bool strided;                   /* forward reads any strides: inputs are passed as they are */
     bool makes_out;                 /* forward makes call->out itself (views, callbacks) */
+    int32_t variant;                /* which of the functions that share a forward and a backward */
     size_t attr_bytes;
     /* What of the attributes a trace shows, by name, with offsets into their struct: the schema that they are parsed by, or a table
      * in the operation's file. NULL: nothing. */

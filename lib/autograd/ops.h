@@ -27,6 +27,14 @@ typedef struct kdst__batch_norm_attrs {
     double momentum, eps;
 } kdst__batch_norm_attrs;
 
+typedef struct kdst__softplus_attrs {
+    double beta, threshold;
+} kdst__softplus_attrs;
+
+typedef struct kdst__gelu_attrs {
+    int32_t approximate; /* none, tanh */
+} kdst__gelu_attrs;
+
 kdst_status kdst__conv2d_run(
     kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst__conv2d_attrs *attrs, kdst_tensor **out);
 kdst_status kdst__max_pool2d_run(kdst_tensor *x, const kdst__pool2d_attrs *attrs, kdst_tensor **out);
@@ -35,9 +43,11 @@ kdst_status kdst__avg_pool2d_run(kdst_tensor *x, const kdst__pool2d_attrs *attrs
 kdst_status kdst__batch_norm_run(
     kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
     const kdst__batch_norm_attrs *attrs, kdst_tensor **out);
+kdst_status kdst__softplus_run(kdst_tensor *x, const kdst__softplus_attrs *attrs, kdst_tensor **out);
+kdst_status kdst__gelu_run(kdst_tensor *x, const kdst__gelu_attrs *attrs, kdst_tensor **out);
 kdst_status kdst__dropout_run(kdst_tensor *x, double rate, kdst_tensor **out);
 
 extern const kdst__schema kdst__schema_conv2d, kdst__schema_max_pool2d, kdst__schema_avg_pool2d,
-    kdst__schema_batch_norm;
+    kdst__schema_batch_norm, kdst__schema_softplus, kdst__schema_gelu;
 
 #endif

@@ -81,6 +81,40 @@ void kdst__mask(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, cons
 void kdst__mask_backward(
     kdst__compute *cp, int32_t dtype, int64_t n, const void *dy, const uint8_t *mask, double scale, void *dx);
 
+/* Functions of one number: y = f(x; p, q), and what their derivative reads. */
+enum {
+    KDST__UNARY_EXP = 1,       /* e^x;                              y */
+    KDST__UNARY_LOG,           /* ln x;                             x */
+    KDST__UNARY_SQRT,          /* sqrt x;                           y */
+    KDST__UNARY_ABS,           /* |x|, derivative 0 at 0;           x */
+    KDST__UNARY_SIGN,          /* -1, 0 (NaN too) or 1;             nothing */
+    KDST__UNARY_NEG,           /* -x;                               nothing */
+    KDST__UNARY_SQUARE,        /* x^2;                              x */
+    KDST__UNARY_RECIPROCAL,    /* 1 / x;                            y */
+    KDST__UNARY_ADD,           /* x + p;                            nothing */
+    KDST__UNARY_MUL,           /* p x;                              nothing */
+    KDST__UNARY_POW,           /* x^p;                              x */
+    KDST__UNARY_CLAMP,         /* min(max(x, p), q);                x, 1 at both ends */
+    KDST__UNARY_SIGMOID,       /* 1 / (1 + e^-x);                   y */
+    KDST__UNARY_LOG_SIGMOID,   /* -ln(1 + e^-x);                    x */
+    KDST__UNARY_TANH,          /* tanh x;                           y */
+    KDST__UNARY_SOFTPLUS,      /* ln(1 + e^(p x)) / p, x where p x > q;  x */
+    KDST__UNARY_LEAKY_RELU,    /* x where x > 0, else p x;          x */
+    KDST__UNARY_RELU6,         /* min(max(x, 0), 6);                y, 0 at both ends */
+    KDST__UNARY_SILU,          /* x / (1 + e^-x);                   x */
+    KDST__UNARY_GELU,          /* x Phi(x), Phi the normal distribution function;  x */
+    KDST__UNARY_GELU_TANH,     /* x / (1 + e^-2u), u = sqrt(2 / pi) (x + 0.044715 x^3);  x */
+    KDST__UNARY_ELU,           /* x where x > 0, else p (e^x - 1);  x */
+    KDST__UNARY_END
+};
+
+void kdst__unary(
+    kdst__compute *cp, int32_t dtype, int32_t op, int64_t n, double p, double q, const void *x, void *y);
+/* dx += dy f'; t is x or y, as the list says (any buffer [n] where it reads nothing). */
+void kdst__unary_backward(
+    kdst__compute *cp, int32_t dtype, int32_t op, int64_t n, double p, double q, const void *t, const void *dy,
+    void *dx);
+
 enum { KDST__ADD, KDST__SUB, KDST__MUL, KDST__DIV };
 
 /* y = a op b, or y += a op b with `accumulate`; all [n]. y may be a or b. */

@@ -30,14 +30,9 @@
 #  define EXP_BIAS 1023
 #endif
 
-static inline vec vexp(vec x)
+/* e^r - 1 for |r| <= ln 2 / 2. */
+static inline vec exp_tail(vec r)
 {
-    vec low = vsplat((real)EXP_LOWEST), high = vsplat((real)EXP_HIGHEST);
-    x = vselect((ivec)(x < low), low, x);
-    x = vselect((ivec)(x > high), high, x);
-    vec shifted = x * (real)1.44269504088896340736 + (real)EXP_ROUND;
-    vec n = shifted - (real)EXP_ROUND;
-    vec r = x - n * (real)EXP_LN2_HIGH - n * (real)EXP_LN2_LOW;
 #if KDST_REAL == 32
     vec p = r * (1.0f / 5040) + 1.0f / 720;
 #else
@@ -53,7 +48,18 @@ static inline vec vexp(vec x)
     p = p * r + (real)(1.0 / 24);
     p = p * r + (real)(1.0 / 6);
     p = p * r + (real)0.5;
-    p = p * r * r + r + (real)1;
+    return p * r * r + r;
+}
+
+static inline vec vexp(vec x)
+{
+    vec low = vsplat((real)EXP_LOWEST), high = vsplat((real)EXP_HIGHEST);
+    x = vselect((ivec)(x < low), low, x);
+    x = vselect((ivec)(x > high), high, x);
+    vec shifted = x * (real)1.44269504088896340736 + (real)EXP_ROUND;
+    vec n = shifted - (real)EXP_ROUND;
+    vec r = x - n * (real)EXP_LN2_HIGH - n * (real)EXP_LN2_LOW;
+    vec p = exp_tail(r) + (real)1;
     ivec power = (ivec)shifted - (integer)EXP_ROUND_BITS;
     ivec half = power >> 1;
     vec first = (vec)((half + EXP_BIAS) << EXP_MANTISSA);
