@@ -65,6 +65,10 @@ void reference_sum_strided(
 double reference_binary(int32_t op, double a, double b);
 double reference_relu(double x);
 
+/* unary.c: one element of KDST__UNARY_…, and the derivative at x */
+double reference_unary(int32_t op, double x, double p, double q);
+double reference_unary_slope(int32_t op, double x, double p, double q);
+
 /* optimizer.c: one element. */
 void reference_sgd(
     double rate, double momentum, double dampening, double weight_decay, int32_t nesterov, int32_t first, double g,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* relu: y = max(x, 0), NaN stays NaN; dx += dy where y > 0 (so 0 at the kink). */
+/* relu: y = max(x, 0), NaN stays NaN; dx += dy unless y <= 0 (so 0 at the kink). */
 #include "autograd/ops.h"
 
 static kdst_status forward(kdst__call *call)

@@ -111,7 +111,7 @@ void KDST__KERNEL(copy)(int64_t n, double alpha, const real *x, int64_t sx, int3
     }
 }
 
-/* Written so that NaN stays NaN. */
+/* Written so that NaN stays NaN, and lets the gradient through. */
 void KDST__KERNEL(relu)(int64_t n, const real *x, real *y)
 {
     for (int64_t i = 0; i < n; i++)
@@ -121,7 +121,7 @@ void KDST__KERNEL(relu)(int64_t n, const real *x, real *y)
 void KDST__KERNEL(relu_backward)(int64_t n, const real *y, const real *dy, real *dx)
 {
     for (int64_t i = 0; i < n; i++)
-        dx[i] += y[i] > 0 ? dy[i] : 0;
+        dx[i] += y[i] <= 0 ? 0 : dy[i];
 }
 
 void KDST__KERNEL(mask)(int64_t n, const real *x, const uint8_t *mask, double scale, int32_t accumulate, real *y)

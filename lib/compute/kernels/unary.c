@@ -105,7 +105,7 @@ INLINE real plain_slope(int32_t op, real t, real dy, real p, real q)
     case KDST__UNARY_LEAKY_RELU:
         return t > 0 ? dy : dy * p;
     case KDST__UNARY_RELU6:
-        return t <= 0 || t >= 6 ? 0 : dy;
+        return t > 0 && t < 6 ? dy : 0;
     default:
         return dy * (normal(t) + t * (NORMAL_DENSITY * EXP(-t * t / 2))); /* GELU */
     }
