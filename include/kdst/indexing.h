@@ -48,6 +48,26 @@ KDST_API KDST_NODISCARD kdst_status kdst_stack(
 KDST_API KDST_NODISCARD kdst_status kdst_index_select(
     kdst_tensor *x, int64_t axis, kdst_tensor *indices, kdst_tensor **out);
 
+/** One element of the axis for each index: y[.. j ..] = x[.. indices[.. j ..] ..].
+ *
+ *  @param      x        rank 1 or more
+ *  @param      axis     0 to rank - 1, or -rank to -1
+ *  @param      indices  int32, each 0 to the axis' size - 1; the rank of x, and along the other axes no longer than x
+ *  @param[out] out      new; shape of the indices; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis, index out of range, another context), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_gather(kdst_tensor *x, int64_t axis, kdst_tensor *indices, kdst_tensor **out);
+
+/** Labels as rows with a 1 at the label and 0 elsewhere; has no gradient.
+ *
+ *  @param      labels   int32, rank 0 to 7, each 0 to classes - 1
+ *  @param      classes  size of the new last axis, >= 1
+ *  @param      dtype    element type of the result
+ *  @param[out] out      new; shape of the labels with classes behind; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, classes, label out of range), SHAPE (rank is 8, too large), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_one_hot(kdst_tensor *labels, int64_t classes, kdst_dtype dtype, kdst_tensor **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -153,6 +153,20 @@ kdst_status kdst__rows_add(
     kdst__compute *cp, int32_t dtype, int64_t outer, int64_t size, int64_t n, int64_t inner, const int32_t *indices,
     const void *dy, void *dx);
 
+/* ---- elements by an index each ---- */
+
+typedef struct kdst__gather_shape {
+    int32_t rank, axis;   /* rank >= 1 */
+    int64_t x[8], y[8];   /* y is no longer than x but along the axis */
+} kdst__gather_shape;
+
+/* y[.., j, ..] = x[.., i[.., j, ..], ..] along the axis; i has y's shape, elements of `bytes` each. */
+void kdst__gather(
+    kdst__compute *cp, int64_t bytes, const kdst__gather_shape *shape, const int32_t *indices, const void *x, void *y);
+/* dx[.., i[.., j, ..], ..] += dy[.., j, ..] */
+void kdst__gather_backward(
+    kdst__compute *cp, int32_t dtype, const kdst__gather_shape *shape, const int32_t *indices, const void *dy, void *dx);
+
 /* ---- softmax along the middle axis of [outer, n, inner] ---- */
 
 void kdst__softmax(kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);

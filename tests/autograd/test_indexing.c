@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* concat, stack, index_select: values, gradients of lists of any length, every element type, views, bad input. */
+/* concat, stack, index_select, gather, one_hot: values, gradients of lists of any length, every element type, views, bad input. */
 #include "support.h"
 
 #include "failures/each_allocation.h"
@@ -283,6 +283,138 @@ START_TEST(test_index_select_bad_input)
 }
 END_TEST
 
+/* x [3, 4, 5]; along each axis, the result as long along the others as x or shorter; _i is the element type. */
+START_TEST(test_gather_values)
+{
+    static const int64_t shapes[][3] = {{4, 4, 5}, {2, 3, 5}, {7, 2, 3}, {3, 6, 5}, {3, 4, 1}, {1, 1, 9}, {0, 4, 5}};
+    kdst_dtype dtype = (kdst_dtype)(_i + 1);
+    static const int64_t size[] = {3, 4, 5};
+    for (int axis = 0; axis < 3; axis++) {
+        for (int s = 0; s < 7; s++) {
+            int64_t shape[3], count = 1;
+            int32_t values[200];
+            double expected[200];
+            for (int k = 0; k < 3; k++) {
+                shape[k] = k == axis || shapes[s][k] < size[k] ? shapes[s][k] : size[k];
+                count *= shape[k];
+            }
+            kdst_tensor *x = range(dtype, SHAPE(3, 4, 5), 1), *i = NULL, *y = NULL;
+            double *v = doubles(x);
+            if (s % 2) x = scattered(x);
+            for (int64_t k = 0; k < count; k++) {
+                int64_t at[] = {k / shape[2] / shape[1], k / shape[2] % shape[1], k % shape[2]};
+                at[axis] = values[k] = (int32_t)(k * k % size[axis]);
+                expected[k] = v[(at[0] * 4 + at[1]) * 5 + at[2]];
+            }
+            expect_ok(kdst_tensor_create_from(ctx, KDST_DTYPE_INT32, 3, shape, values, &i));
+            if (s == 3) i = scattered(i);
+            expect_ok(kdst_gather(x, axis == 2 ? -1 : axis, i, &y));
+            expect_shape(y, 3, shape);
+            expect_close(y, expected);
+            free(v);
+            kdst_tensor *all[] = {x, i, y};
+            release_all(all, 3);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_gather_bad_input)
+{
+    kdst_tensor *x = filled(F32, SHAPE(2, 3), 1), *i = NULL, *flat = from_labels(2, (int32_t[]){0, 1}), *y = x;
+    int64_t shape[] = {2, 2};
+    expect_ok(kdst_tensor_create_from(ctx, KDST_DTYPE_INT32, 2, shape, (int32_t[]){0, 1, 2, 0}, &i));
+    expect_failure(
+        kdst_gather(x, 0, i, &y), KDST_STATUS_INVALID_ARGUMENT,
+        "gather: index 2 at position [1, 0], allowed is 0 to 1");
+    ck_assert_ptr_null(y);
+    expect_failure(kdst_gather(x, 0, flat, &y), KDST_STATUS_SHAPE, "indices are [2], x is [2, 3]");
+    kdst_tensor *narrow = filled(F32, SHAPE(1, 3), 2), *none = filled(F32, SHAPE(2, 0), 3);
+    expect_failure(kdst_gather(narrow, 1, i, &y), KDST_STATUS_SHAPE, "indices are [2, 2], x is [1, 3]");
+    expect_failure(kdst_gather(none, 1, i, &y), KDST_STATUS_INVALID_ARGUMENT, "the axis has size 0");
+    expect_failure(kdst_gather(x, 2, i, &y), KDST_STATUS_INVALID_ARGUMENT, "axis is 2");
+    expect_failure(kdst_gather(x, 0, x, &y), KDST_STATUS_DTYPE, "indices are float32");
+    expect_failure(kdst_gather(x, 0, NULL, &y), KDST_STATUS_INVALID_ARGUMENT, "NULL");
+    ck_assert_int_eq(kdst_gather(NULL, 0, i, &y), KDST_STATUS_INVALID_ARGUMENT);
+    kdst_tensor *all[] = {x, i, flat, narrow, none};
+    release_all(all, 5);
+}
+END_TEST
+
+START_TEST(test_one_hot)
+{
+    kdst_dtype dtype = (kdst_dtype)(_i + 1);
+    kdst_tensor *labels = NULL, *y = NULL, *scalar = NULL, *none = from_labels(0, (int32_t[]){0});
+    double expected[24] = {0};
+    int32_t values[] = {3, 0, 1, 1, 2, 3};
+    expect_ok(kdst_tensor_create_from(ctx, KDST_DTYPE_INT32, 2, (int64_t[]){2, 3}, values, &labels));
+    labels = scattered(labels);
+    for (int i = 0; i < 6; i++)
+        expected[i * 4 + values[i]] = 1;
+    expect_ok(kdst_one_hot(labels, 4, dtype, &y));
+    ck_assert_int_eq(kdst_tensor_get_dtype(y), dtype);
+    expect_shape(y, SHAPE(2, 3, 4));
+    expect_close(y, expected);
+    kdst_tensor_release(y);
+    expect_ok(kdst_tensor_create_from(ctx, KDST_DTYPE_INT32, 0, NULL, values, &scalar));
+    expect_ok(kdst_one_hot(scalar, 5, dtype, &y));
+    expect_close(y, (double[]){0, 0, 0, 1, 0});
+    kdst_tensor_release(y);
+    expect_ok(kdst_one_hot(none, 5, dtype, &y));
+    expect_shape(y, SHAPE(0, 5));
+    kdst_tensor *all[] = {labels, y, scalar, none};
+    release_all(all, 4);
+}
+END_TEST
+
+START_TEST(test_one_hot_bad_input)
+{
+    kdst_tensor *labels = from_labels(3, (int32_t[]){0, 4, 1}), *low = from_labels(1, (int32_t[]){-2}), *deep = NULL,
+                *x = filled(F32, SHAPE(2), 1), *y = x;
+    expect_failure(
+        kdst_one_hot(labels, 4, F32, &y), KDST_STATUS_INVALID_ARGUMENT,
+        "one_hot: index 4 at position 1, allowed is 0 to 3");
+    ck_assert_ptr_null(y);
+    expect_failure(kdst_one_hot(low, 4, F32, &y), KDST_STATUS_INVALID_ARGUMENT, "index -2 at position 0");
+    expect_failure(kdst_one_hot(labels, 0, F32, &y), KDST_STATUS_INVALID_ARGUMENT, "classes is 0");
+    expect_failure(kdst_one_hot(labels, INT64_MAX, F32, &y), KDST_STATUS_SHAPE, "too large");
+    expect_failure(kdst_one_hot(labels, 5, 0, &y), KDST_STATUS_DTYPE, "dtype is 0");
+    expect_failure(kdst_one_hot(labels, 5, 77, &y), KDST_STATUS_DTYPE, "dtype is 77");
+    expect_failure(kdst_one_hot(x, 5, F32, &y), KDST_STATUS_DTYPE, "float32");
+    expect_ok(kdst_reshape(low, SHAPE(1, 1, 1, 1, 1, 1, 1, 1), &deep));
+    expect_failure(kdst_one_hot(deep, 5, F32, &y), KDST_STATUS_SHAPE, "rank 8");
+    ck_assert_int_eq(kdst_one_hot(NULL, 5, F32, &y), KDST_STATUS_INVALID_ARGUMENT);
+    kdst_tensor *all[] = {labels, low, deep, x};
+    release_all(all, 4);
+}
+END_TEST
+
+static kdst_status encode(kdst_context *in, void *arg)
+{
+    kdst_tensor *labels = NULL, *y = NULL;
+    (void)arg;
+    kdst_status status = kdst_tensor_create(in, KDST_DTYPE_INT32, 1, (int64_t[]){3}, &labels);
+    if (status == KDST_STATUS_OK) status = kdst_one_hot(labels, 4, F64, &y);
+    kdst_tensor_release(y);
+    kdst_tensor_release(labels);
+    return status;
+}
+
+static kdst_status cut(kdst_context *in, void *arg)
+{
+    kdst_tensor *x = NULL, *parts[4] = {NULL};
+    (void)arg;
+    kdst_status status = kdst_tensor_create(in, F64, 1, (int64_t[]){9}, &x);
+    if (status == KDST_STATUS_OK) status = kdst_tensor_set_requires_grad(x, 1);
+    if (status == KDST_STATUS_OK) status = kdst_split(x, 0, (int64_t[]){1, 5, 2, 1}, 4, parts);
+    for (int i = 0; i < 4; i++) {
+        ck_assert((parts[i] == NULL) == (status != KDST_STATUS_OK));
+        kdst_tensor_release(parts[i]);
+    }
+    kdst_tensor_release(x);
+    return status;
+}
+
 /* A list too long for the arrays that most operations do with. */
 static kdst_status join_twenty(kdst_context *in, void *arg)
 {
@@ -301,6 +433,8 @@ static kdst_status join_twenty(kdst_context *in, void *arg)
 START_TEST(test_each_allocation)
 {
     ck_assert_int_gt(each_allocation_fails(NULL, join_twenty, &_i), 10);
+    ck_assert_int_gt(each_allocation_fails(NULL, encode, NULL), 5);
+    ck_assert_int_gt(each_allocation_fails(NULL, cut, NULL), 8);
 }
 END_TEST
 
@@ -315,6 +449,10 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, test_index_select_values, 0, 5);
     tcase_add_test(tests, test_index_select_adds_up);
     tcase_add_test(tests, test_index_select_bad_input);
+    tcase_add_loop_test(tests, test_gather_values, 0, 5);
+    tcase_add_test(tests, test_gather_bad_input);
+    tcase_add_loop_test(tests, test_one_hot, 0, 5);
+    tcase_add_test(tests, test_one_hot_bad_input);
     tcase_add_loop_test(tests, test_each_allocation, 0, 2);
 }
 

@@ -118,6 +118,24 @@ static kdst_status index_select(kdst_context *in, kdst_tensor *const *x, kdst_te
     return status;
 }
 
+static kdst_status gather(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
+{
+    static int32_t values[101 * 515];
+    for (int64_t i = 0; i < 101 * 515; i++)
+        values[i] = (int32_t)(i * i % 257);
+    kdst_tensor *indices = NULL;
+    kdst_status status = kdst_tensor_create_from(in, KDST_DTYPE_INT32, 2, (int64_t[]){101, 515}, values, &indices);
+    if (status == KDST_STATUS_OK) status = kdst_gather(x[0], 0, indices, out);
+    kdst_tensor_release(indices);
+    return status;
+}
+
+static kdst_status broadcast_to(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
+{
+    (void)in;
+    return kdst_broadcast_to(x[0], 3, (int64_t[]){31, 257, 300}, out);
+}
+
 static const struct thread_case {
     const char *name;
     build_fn build;
@@ -142,6 +160,8 @@ static const struct thread_case {
     {"cross_entropy", cross_entropy, 1, {2}, {{4099, 37}}},
     {"concat", concat, 3, {2, 2, 2}, {{1031, 33}, {1031, 1}, {1031, 65}}},
     {"index_select", index_select, 1, {2}, {{257, 300}}},
+    {"gather", gather, 1, {2}, {{257, 515}}},
+    {"broadcast_to", broadcast_to, 1, {2}, {{257, 1}}},
 };
 #define CASES ((int)(sizeof cases / sizeof *cases))
 #define RESULTS 4

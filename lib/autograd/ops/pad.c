@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pad: zeros in front of and behind one axis.
+/* pad: a value in front of and behind one axis.
  *
- * y[.. before + i ..] = x[.. i ..], 0 elsewhere. dx[.. i ..] += dy[.. before + i ..].
+ * y[.. before + i ..] = x[.. i ..], value elsewhere. dx[.. i ..] += dy[.. before + i ..].
  */
 #include "autograd/ops.h"
 
@@ -10,7 +10,16 @@
 
 typedef struct attrs {
     int64_t axis, before, after;
+    double value;
 } attrs;
+
+static const kdst__option attr_table[] = {
+    KDST__INT(attrs, axis, 0, 0, KDST__MAX_RANK - 1, "the axis that grows"),
+    KDST__INT(attrs, before, 0, 0, INFINITY, "elements in front"),
+    KDST__INT(attrs, after, 0, 0, INFINITY, "elements behind"),
+    KDST__FLOAT(attrs, value, 0, -INFINITY, INFINITY, "what they are"),
+};
+static const kdst__schema attr_schema = {"pad", attr_table, KDST__COUNT(attr_table), NULL, 0};
 
 static kdst_status shape(kdst__call *call)
 {
@@ -51,16 +60,18 @@ static void layout(
 static kdst_status forward(kdst__call *call)
 {
     kdst_tensor *x = call->inputs[0], *y = call->out;
+    const attrs *at = call->attrs;
+    kdst__compute *cp = kdst__tensor_compute(y);
     int64_t outer, x_run, y_run, first;
-    layout(x, y, call->attrs, &outer, &x_run, &y_run, &first);
+    layout(x, y, at, &outer, &x_run, &y_run, &first);
     size_t size = (size_t)kdst_dtype_get_size(x->dtype);
     const char *from = kdst__tensor_data(x);
     char *to = kdst__tensor_data(y);
     if (kdst__tensor_count(y) == 0) return KDST_STATUS_OK;
     for (int64_t o = 0; o < outer; o++) {
-        memset(to, 0, (size_t)first * size);
+        kdst__fill(cp, y->dtype, first, at->value, to);
         memcpy(to + (size_t)first * size, from, (size_t)x_run * size);
-        memset(to + (size_t)(first + x_run) * size, 0, (size_t)(y_run - first - x_run) * size);
+        kdst__fill(cp, y->dtype, y_run - first - x_run, at->value, to + (size_t)(first + x_run) * size);
         from += (size_t)x_run * size;
         to += (size_t)y_run * size;
     }
@@ -85,13 +96,19 @@ const kdst__op kdst__op_pad = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attr_bytes = sizeof(attrs),
+    .attr_schema = &attr_schema,
     .shape = shape,
     .forward = forward,
     .backward = backward,
     KDST__DOMAIN(-1, 1)};
 
+kdst_status kdst__pad_run(kdst_tensor *x, int64_t axis, int64_t before, int64_t after, double value, kdst_tensor **out)
+{
+    attrs at = {axis, before, after, value};
+    return kdst__op_run(&kdst__op_pad, &x, 1, &at, out);
+}
+
 kdst_status kdst_pad(kdst_tensor *x, int64_t axis, int64_t before, int64_t after, kdst_tensor **out)
 {
-    attrs at = {axis, before, after};
-    return kdst__op_run(&kdst__op_pad, &x, 1, &at, out);
+    return kdst__pad_run(x, axis, before, after, 0, out);
 }
