@@ -27,6 +27,7 @@
 #include <kdst/schedule.h>
 #include <kdst/shape.h>
 #include <kdst/state.h>
+#include <kdst/stats.h>
 #include <kdst/status.h>
 #include <kdst/tensor.h>
 #include <kdst/trainer.h>

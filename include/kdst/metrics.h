@@ -17,7 +17,9 @@ typedef struct kdst_metrics kdst_metrics;
  *
  *  @param      ctx      the context; retained by the metrics
  *  @param      classes  K, 1 to 100000
- *  @param      options  nullable; schema "metrics": bins [1,1000] = 15 (equal-width confidence bins of the reliability diagram)
+ *  @param      options  nullable; schema "metrics": bins [1,1000] = 15 (equal-width confidence bins of the reliability diagram),
+ *                       top [1,100000] = 5 (for "top"), confusion "auto" (up to 2048 classes) | "yes" | "no": keep the confusion matrix,
+ *                       whose memory is the square of the classes
  *  @param[out] out      new; released with kdst_metrics_release
  *  @status INVALID_ARGUMENT (NULL, classes, option), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
@@ -70,8 +72,10 @@ KDST_API KDST_NODISCARD kdst_status kdst_metrics_add_loader(
  *
  *  @param      metrics  the metrics
  *  @param      key      "count" (samples), "accuracy", "top5" (label among the five largest logits), "nll" (mean -log p of the
- *                       label), "ece" (expected calibration error, Guo et al. 2017), "brier" (mean squared distance of p to one-hot);
- *                       fractions in [0, 1]
+ *                       label), "ece" (expected calibration error, Guo et al. 2017), "brier" (mean squared distance of p to one-hot),
+ *                       "top" (label among as many of the largest logits as option top says), "balanced_accuracy" (mean recall of
+ *                       the classes that occur among the labels), "macro_precision", "macro_recall", "macro_f1" (means over the
+ *                       classes that occur among labels or predictions), "weighted_f1" (mean over the labels); fractions in [0, 1]
  *  @param[out] out      the value; NaN while no sample has been added, but for "count"
  *  @status INVALID_ARGUMENT (NULL), NOT_FOUND (unknown key)
  *  @thread context   @since 0.1 */
@@ -81,9 +85,17 @@ KDST_API KDST_NODISCARD kdst_status kdst_metrics_get(kdst_metrics *metrics, cons
  *
  *  @param      metrics  the metrics
  *  @param[out] out      new; int32 [K, K]; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL), OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL), STATE (none is kept: option confusion), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_metrics_get_confusion(kdst_metrics *metrics, kdst_tensor **out);
+
+/** Precision, recall, F1 and number of labels of each class; a fraction of nothing is 0.
+ *
+ *  @param      metrics  the metrics
+ *  @param[out] out      new; float64 [K, 4]; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_metrics_get_classes(kdst_metrics *metrics, kdst_tensor **out);
 
 /** Reliability diagram: for each confidence bin ((i)/bins, (i+1)/bins] the samples, their mean confidence and their accuracy.
  *

@@ -13,34 +13,32 @@
 #include <math.h>
 #include <string.h>
 
-#define TOP 5
-#define MOST_CLASSES 100000
+enum { MOST_CLASSES = 100000, MOST_PAIRS = 2048 };
 
 typedef struct config {
-    int64_t bins;
+    int64_t bins, top;
+    int32_t confusion;
 } config;
 
 static const kdst__option options_table[] = {
     KDST__INT(config, bins, 15, 1, 1000, "confidence bins of the reliability diagram"),
+    KDST__INT(config, top, 5, 1, 100000, "logits among which the label counts as found, for \"top\""),
+    KDST__CHOICE(config, confusion, "auto", "auto|yes|no", "keep the matrix; auto: up to 2048 classes"),
 };
 const kdst__schema kdst__schema_metrics = {"metrics", options_table, KDST__COUNT(options_table), NULL, 0};
 
-struct kdst_metrics {
-    kdst__handle base;
-    int64_t classes, bins;
-    int64_t count, hits, top_hits;
-    double nll, brier;
-    int64_t *confusion; /* [K, K] */
-    int64_t *bin_count; /* [bins] */
-    double *confidence; /* [bins] sums */
-    int64_t *bin_hits;  /* [bins] */
-};
+/* Bytes of the confusion matrix, 0 without. */
+static size_t pair_bytes(const kdst_metrics *m, int64_t classes)
+{
+    return m->counts_pairs ? (size_t)(classes * classes) * sizeof *m->confusion : 0;
+}
 
 static void metrics_destroy(void *object)
 {
     kdst_metrics *m = object;
     kdst__memory *memory = kdst__context_memory(m->base.ctx);
-    kdst__free(memory, m->confusion, (size_t)(m->classes * m->classes) * sizeof *m->confusion);
+    kdst__free(memory, m->confusion, pair_bytes(m, m->classes));
+    kdst__free(memory, m->of_class, (size_t)m->classes * sizeof *m->of_class);
     kdst__free(memory, m->bin_count, (size_t)m->bins * sizeof *m->bin_count);
     kdst__free(memory, m->confidence, (size_t)m->bins * sizeof *m->confidence);
     kdst__free(memory, m->bin_hits, (size_t)m->bins * sizeof *m->bin_hits);
@@ -65,11 +63,14 @@ kdst_status kdst_metrics_create(kdst_context *ctx, int64_t classes, const kdst_o
     kdst__memory *memory = kdst__context_memory(ctx);
     m->classes = classes;
     m->bins = settings.bins;
-    m->confusion = kdst__alloc_zero(memory, (size_t)(classes * classes) * sizeof *m->confusion);
+    m->top = settings.top;
+    m->counts_pairs = settings.confusion == 1 || (settings.confusion == 0 && classes <= MOST_PAIRS);
+    if (m->counts_pairs) m->confusion = kdst__alloc_zero(memory, pair_bytes(m, classes));
+    m->of_class = kdst__alloc_zero(memory, (size_t)classes * sizeof *m->of_class);
     m->bin_count = kdst__alloc_zero(memory, (size_t)m->bins * sizeof *m->bin_count);
     m->confidence = kdst__alloc_zero(memory, (size_t)m->bins * sizeof *m->confidence);
     m->bin_hits = kdst__alloc_zero(memory, (size_t)m->bins * sizeof *m->bin_hits);
-    if (!m->confusion || !m->bin_count || !m->confidence || !m->bin_hits) {
+    if ((m->counts_pairs && !m->confusion) || !m->of_class || !m->bin_count || !m->confidence || !m->bin_hits) {
         kdst__handle_release(m);
         return kdst__fail_memory(ctx, "metrics_create");
     }
@@ -84,9 +85,10 @@ kdst_status kdst_metrics_reset(kdst_metrics *m)
 {
     if (!m) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(m->base.ctx);
-    m->count = m->hits = m->top_hits = 0;
+    m->count = m->hits = m->top5_hits = m->top_hits = 0;
     m->nll = m->brier = 0;
-    memset(m->confusion, 0, (size_t)(m->classes * m->classes) * sizeof *m->confusion);
+    if (m->confusion) memset(m->confusion, 0, pair_bytes(m, m->classes));
+    memset(m->of_class, 0, (size_t)m->classes * sizeof *m->of_class);
     memset(m->bin_count, 0, (size_t)m->bins * sizeof *m->bin_count);
     memset(m->confidence, 0, (size_t)m->bins * sizeof *m->confidence);
     memset(m->bin_hits, 0, (size_t)m->bins * sizeof *m->bin_hits);
@@ -161,10 +163,14 @@ static void add_row(kdst_metrics *m, const kdst_tensor *logits, int64_t row, int
     if (bin >= m->bins) bin = m->bins - 1;
     m->count++;
     m->hits += best == label;
-    m->top_hits += ahead < TOP;
+    m->top5_hits += ahead < 5;
+    m->top_hits += ahead < m->top;
     m->nll += log(sum) + (largest - own); /* in this order: large logits would swallow the logarithm */
     m->brier += squares;
-    m->confusion[label * m->classes + best]++;
+    if (m->confusion) m->confusion[label * m->classes + best]++;
+    m->of_class[label].labels++;
+    m->of_class[best].predictions++;
+    m->of_class[label].hits += best == label;
     m->bin_count[bin]++;
     m->confidence[bin] += confidence;
     m->bin_hits[bin] += best == label;
@@ -198,10 +204,17 @@ static kdst_status widen(kdst_metrics *m, const char *function, int64_t classes)
     if (classes > MOST_CLASSES)
         return kdst__fail(m->base.ctx, KDST_STATUS_SHAPE, "%s: the model has %lld outputs, allowed are %d classes", function,
                           (long long)classes, MOST_CLASSES);
-    int64_t *confusion = kdst__alloc_zero(memory, (size_t)(classes * classes) * sizeof *confusion);
-    if (!confusion) return kdst__fail_memory(m->base.ctx, function);
-    kdst__free(memory, m->confusion, (size_t)(m->classes * m->classes) * sizeof *m->confusion);
+    int64_t *confusion = m->counts_pairs ? kdst__alloc_zero(memory, pair_bytes(m, classes)) : NULL;
+    kdst__class_counts *of_class = kdst__alloc_zero(memory, (size_t)classes * sizeof *of_class);
+    if ((m->counts_pairs && !confusion) || !of_class) {
+        kdst__free(memory, of_class, (size_t)classes * sizeof *of_class);
+        kdst__free(memory, confusion, pair_bytes(m, classes));
+        return kdst__fail_memory(m->base.ctx, function);
+    }
+    kdst__free(memory, m->confusion, pair_bytes(m, m->classes));
+    kdst__free(memory, m->of_class, (size_t)m->classes * sizeof *m->of_class);
     m->confusion = confusion;
+    m->of_class = of_class;
     m->classes = classes;
     return KDST_STATUS_OK;
 }
@@ -260,67 +273,4 @@ int64_t kdst__metrics_count_hits(kdst_tensor *logits, kdst_tensor *labels)
         hits += best == y[b];
     }
     return hits;
-}
-
-/* ---- reading ---- */
-
-static double ece(const kdst_metrics *m)
-{
-    double sum = 0;
-    for (int64_t b = 0; b < m->bins; b++) sum += fabs((double)m->bin_hits[b] - m->confidence[b]);
-    return sum / (double)m->count;
-}
-
-kdst_status kdst_metrics_get(kdst_metrics *m, const char *key, double *out)
-{
-    if (out) *out = NAN;
-    if (!m) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst__enter(m->base.ctx);
-    if (!key || !out)
-        return kdst__fail(m->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_get: %s is NULL", key ? "out" : "key");
-    double n = (double)m->count; /* 0 samples: 0/0, which is the NaN that is promised */
-    if (!strcmp(key, "count")) *out = n;
-    else if (!strcmp(key, "accuracy")) *out = (double)m->hits / n;
-    else if (!strcmp(key, "top5")) *out = (double)m->top_hits / n;
-    else if (!strcmp(key, "nll")) *out = m->nll / n;
-    else if (!strcmp(key, "brier")) *out = m->brier / n;
-    else if (!strcmp(key, "ece")) *out = ece(m);
-    else
-        return kdst__fail(m->base.ctx, KDST_STATUS_NOT_FOUND,
-                          "metrics_get: no figure \"%s\"; there are count, accuracy, top5, nll, ece, brier", key);
-    return KDST_STATUS_OK;
-}
-
-kdst_status kdst_metrics_get_confusion(kdst_metrics *m, kdst_tensor **out)
-{
-    if (out) *out = NULL;
-    if (!m) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst__enter(m->base.ctx);
-    if (!out) return kdst__fail(m->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_get_confusion: out is NULL");
-    const int64_t shape[] = {m->classes, m->classes};
-    kdst_status status = kdst__tensor_new(m->base.ctx, "metrics_get_confusion", KDST_DTYPE_INT32, 2, shape, false, out);
-    if (status) return status;
-    int32_t *data = kdst__tensor_data(*out);
-    for (int64_t i = 0; i < m->classes * m->classes; i++)
-        data[i] = m->confusion[i] > INT32_MAX ? INT32_MAX : (int32_t)m->confusion[i];
-    return KDST_STATUS_OK;
-}
-
-kdst_status kdst_metrics_get_reliability(kdst_metrics *m, kdst_tensor **out)
-{
-    if (out) *out = NULL;
-    if (!m) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst__enter(m->base.ctx);
-    if (!out) return kdst__fail(m->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_get_reliability: out is NULL");
-    const int64_t shape[] = {m->bins, 3};
-    kdst_status status = kdst__tensor_new(m->base.ctx, "metrics_get_reliability", KDST_DTYPE_FLOAT64, 2, shape, true, out);
-    if (status) return status;
-    double *data = kdst__tensor_data(*out);
-    for (int64_t b = 0; b < m->bins; b++, data += 3) {
-        if (!m->bin_count[b]) continue;
-        data[0] = (double)m->bin_count[b];
-        data[1] = m->confidence[b] / data[0];
-        data[2] = (double)m->bin_hits[b] / data[0];
-    }
-    return KDST_STATUS_OK;
 }

@@ -78,8 +78,10 @@ static void read_weights(linear *s, float w[CLASSES][D], float bias[CLASSES])
     kdst_tensor *t = NULL;
     for (int64_t i = 0; i < 2; i++) {
         ck_assert_int_eq(kdst_layer_get_state(s->net, i, &name, &t, NULL), 0);
-        if (strstr(name, "weight")) read(t, w, CLASSES * D * sizeof(float));
-        else read(t, bias, CLASSES * sizeof(float));
+        if (strstr(name, "weight"))
+            read(t, w, CLASSES * D * sizeof(float));
+        else
+            read(t, bias, CLASSES * sizeof(float));
     }
 }
 
@@ -87,7 +89,8 @@ static void read_weights(linear *s, float w[CLASSES][D], float bias[CLASSES])
 static double cross_entropy(const double z[CLASSES], const double q[CLASSES], double dz[CLASSES])
 {
     double sum = 0, value = 0;
-    for (int k = 0; k < CLASSES; k++) sum += exp(z[k]);
+    for (int k = 0; k < CLASSES; k++)
+        sum += exp(z[k]);
     for (int k = 0; k < CLASSES; k++) {
         value -= q[k] * (z[k] - log(sum));
         dz[k] = exp(z[k]) / sum - q[k];
@@ -122,26 +125,29 @@ START_TEST(test_formula)
             int best = 0;
             for (int k = 0; k < CLASSES; k++) {
                 z[k] = bias[k];
-                for (int j = 0; j < D; j++) z[k] += (double)w[k][j] * x[i][j];
+                for (int j = 0; j < D; j++)
+                    z[k] += (double)w[k][j] * x[i][j];
                 if (z[k] > z[best]) best = k;
-                q[k] = smoothing / CLASSES +
-                    (1 - smoothing) * (weight * (a[i] == k) + (1 - weight) * (b[i] == k));
+                q[k] = smoothing / CLASSES + (1 - smoothing) * (weight * (a[i] == k) + (1 - weight) * (b[i] == k));
             }
             loss += cross_entropy(z, q, dz) / (double)n;
             hits += best == (weight < 0.5 ? b[i] : a[i]);
             for (int k = 0; k < CLASSES; k++) {
                 db[k] += dz[k] / (double)n;
-                for (int j = 0; j < D; j++) dw[k][j] += dz[k] * x[i][j] / (double)n;
+                for (int j = 0; j < D; j++)
+                    dw[k][j] += dz[k] * x[i][j] / (double)n;
             }
         }
         small_weights += weight < 0.5;
         ck_assert_msg(kdst_trainer_step(s.trainer, &event) == 0, "%s", kdst_context_message(ctx));
         if (_i == 0) ck_assert_double_eq_tol(trainer_figure(s.trainer, "loss"), loss, 1e-6);
-        if (step % 4 == 0) ck_assert_double_eq_tol(trainer_figure(s.trainer, "epoch_accuracy"), (double)hits / (double)n, 1e-12);
+        if (step % 4 == 0)
+            ck_assert_double_eq_tol(trainer_figure(s.trainer, "epoch_accuracy"), (double)hits / (double)n, 1e-12);
         read_weights(&s, after, bias_after);
         for (int k = 0; k < CLASSES && _i == 0; k++) {
             ck_assert_double_eq_tol(bias_after[k], bias[k] - 0.1 * db[k], 1e-6);
-            for (int j = 0; j < D; j++) ck_assert_double_eq_tol(after[k][j], w[k][j] - 0.1 * dw[k][j], 1e-6);
+            for (int j = 0; j < D; j++)
+                ck_assert_double_eq_tol(after[k][j], w[k][j] - 0.1 * dw[k][j], 1e-6);
         }
         kdst_tensor_release(others);
         kdst_tensor_release(labels);
