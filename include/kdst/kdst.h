@@ -25,6 +25,7 @@
 #include <kdst/pooling.h>
 #include <kdst/reduction.h>
 #include <kdst/schedule.h>
+#include <kdst/sequence.h>
 #include <kdst/shape.h>
 #include <kdst/state.h>
 #include <kdst/stats.h>

@@ -35,6 +35,22 @@ typedef struct kdst__gelu_attrs {
     int32_t approximate; /* none, tanh */
 } kdst__gelu_attrs;
 
+/* What an LSTM reads; shapes are those of kdst_lstm, and all but x, w_ih and w_hh may be NULL. */
+typedef struct kdst__lstm_inputs {
+    kdst_tensor *x, *lengths, *h0, *c0, *w_ih, *w_hh, *b_ih, *b_hh;
+} kdst__lstm_inputs;
+
+typedef struct kdst__lstm_attrs {
+    int64_t reverse;
+} kdst__lstm_attrs;
+
+/* out [T + 2, N, H]: h of every step, the last h, the last c. */
+kdst_status kdst__lstm_run(const kdst__lstm_inputs *in, const kdst__lstm_attrs *attrs, kdst_tensor **out);
+/* Its parts, recorded: y [T, N, H], h and c [1, N, H], or [N, H] with `flat`; each nullable, all NULL on failure. */
+kdst_status kdst__lstm_parts(kdst_tensor *packed, bool flat, kdst_tensor **y, kdst_tensor **h, kdst_tensor **c);
+/* padding -1: none. */
+kdst_status kdst__embedding_run(kdst_tensor *weight, kdst_tensor *tokens, int64_t padding, kdst_tensor **out);
+
 kdst_status kdst__conv2d_run(
     kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst__conv2d_attrs *attrs, kdst_tensor **out);
 kdst_status kdst__max_pool2d_run(kdst_tensor *x, const kdst__pool2d_attrs *attrs, kdst_tensor **out);
@@ -50,6 +66,6 @@ kdst_status kdst__pad_run(kdst_tensor *x, int64_t axis, int64_t before, int64_t 
 kdst_status kdst__dropout_run(kdst_tensor *x, double rate, kdst_tensor **out);
 
 extern const kdst__schema kdst__schema_conv2d, kdst__schema_max_pool2d, kdst__schema_avg_pool2d,
-    kdst__schema_batch_norm, kdst__schema_softplus, kdst__schema_gelu;
+    kdst__schema_batch_norm, kdst__schema_softplus, kdst__schema_gelu, kdst__schema_lstm;
 
 #endif

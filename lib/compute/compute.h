@@ -152,6 +152,10 @@ void kdst__rows_select(
 kdst_status kdst__rows_add(
     kdst__compute *cp, int32_t dtype, int64_t outer, int64_t size, int64_t n, int64_t inner, const int32_t *indices,
     const void *dy, void *dx);
+/* y[i_j, :] = x[j, :], or +=; x [n, inner], no i_j twice, other rows of y are left alone. */
+void kdst__rows_place(
+    kdst__compute *cp, int32_t dtype, int64_t n, int64_t inner, const int32_t *indices, const void *x, int32_t accumulate,
+    void *y);
 
 /* ---- elements by an index each ---- */
 

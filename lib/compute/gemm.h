@@ -60,6 +60,26 @@ typedef struct kdst__product {
 /* Runs a product; OUT_OF_MEMORY leaves C untouched. */
 kdst_status kdst__product_run(kdst__compute *cp, const kdst__product *product);
 
+/* ---- the same second factor many times ---- */
+
+/* B [k, n] in panels; it is borrowed, and must stay as it is while its panels are used. */
+typedef struct kdst__packed {
+    int32_t dtype;
+    int64_t n, k, rs, cs;
+    const void *source;
+    void *panels; /* NULL: products have so few rows that B is read where it lies */
+    size_t bytes;
+} kdst__packed;
+
+/* rows: the most that a product will have. On failure there is nothing to free. */
+kdst_status kdst__gemm_pack(
+    kdst__compute *cp, int32_t dtype, int64_t rows, int64_t n, int64_t k, const void *b, int64_t rs_b, int64_t cs_b,
+    kdst__packed *out);
+void kdst__gemm_unpack(kdst__compute *cp, kdst__packed *b);
+/* C [m, n] row-major = A B, or += with `accumulate`; A [m, k] with rows `rs_a` apart. On failure C is untouched. */
+kdst_status kdst__gemm_packed(
+    kdst__compute *cp, const kdst__packed *b, int64_t m, const void *a, int64_t rs_a, int32_t accumulate, void *c);
+
 /* ---- parts of it ---- */
 
 /* A product with sizes and roles settled. Panels of A are `wa` wide, of B `wb`; `swapped`: A's panels are the micro-kernel's second

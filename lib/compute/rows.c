@@ -17,6 +17,7 @@ typedef struct job {
     int32_t dtype;
     size_t bytes; /* of an element */
     int64_t outer, size, n, inner, blocks, pieces;
+    int32_t accumulate;
     const int32_t *indices; /* [n] */
     const int64_t *first;   /* [size + 1]: where index k begins in `order` */
     const int64_t *order;   /* [n]: positions in order of their index */
@@ -118,4 +119,31 @@ kdst_status kdst__rows_add(
     kdst__pool_run(cp->pool, j.pieces, add_piece, &j);
     kdst__free(cp->memory, first, bytes);
     return KDST_STATUS_OK;
+}
+
+/* ---- one place for each row ---- */
+
+static void place_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    int64_t begin, end;
+    (void)worker;
+    kdst__piece_range(j->n, j->pieces, piece, &begin, &end);
+    for (int64_t row = begin; row < end; row++)
+        KDST__CALL(
+            j->cp, j->dtype, copy, j->inner, 1.0, kdst__at(j->dtype, j->from, row * j->inner), 1, j->accumulate,
+            kdst__at(j->dtype, j->to, j->indices[row] * j->inner), 1);
+}
+
+void kdst__rows_place(
+    kdst__compute *cp, int32_t dtype, int64_t n, int64_t inner, const int32_t *indices, const void *x, int32_t accumulate,
+    void *y)
+{
+    job j = {.cp = cp, .dtype = dtype, .n = n, .inner = inner, .accumulate = accumulate};
+    if (n == 0 || inner == 0) return;
+    j.pieces = kdst__pieces(n, GRAIN / kdst__least(inner, GRAIN));
+    j.indices = indices;
+    j.from = x;
+    j.to = y;
+    kdst__pool_run(cp->pool, j.pieces, place_piece, &j);
 }

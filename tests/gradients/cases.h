@@ -11,7 +11,7 @@
 
 #include <kdst/kdst.h>
 
-#define CASE_INPUTS 5
+#define CASE_INPUTS 7
 
 typedef struct gradient_case gradient_case;
 typedef kdst_status (*gradient_build_fn)(

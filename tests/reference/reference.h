@@ -69,6 +69,11 @@ double reference_relu(double x);
 double reference_unary(int32_t op, double x, double p, double q);
 double reference_unary_slope(int32_t op, double x, double p, double q);
 
+/* lstm.c: one element; a: i, f, g, o. Forward puts the functions' values there, backward gets those. */
+void reference_lstm_forward(double before, double a[4], double *c, double *h);
+void reference_lstm_backward(
+    double before, const double a[4], double c, double dh, double *carry_c, double da[4]);
+
 /* optimizer.c: one element. */
 void reference_sgd(
     double rate, double momentum, double dampening, double weight_decay, int32_t nesterov, int32_t first, double g,
