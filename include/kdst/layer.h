@@ -98,6 +98,36 @@ KDST_API int32_t kdst_layer_get_training(const kdst_layer *layer);
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_set_trainable(kdst_layer *layer, int32_t trainable);
 
+/** Says whether the parameters whose names match a pattern require gradients: what does not is frozen.
+ *
+ *  Frozen parameters get no gradient and optimisers leave them alone. Running statistics of batch norms still move:
+ *  kdst_layer_set_statistics_fixed_matching.
+ *
+ *  @param      layer      the layer
+ *  @param      pattern    compared with whole names, such as "layer1.0.conv1.weight": '*' stands for any characters, dots too, '?' for one,
+ *                         '|' separates alternatives
+ *  @param      trainable  0 or 1
+ *  @param[out] out_count  nullable; how many parameters matched
+ *  @status INVALID_ARGUMENT (NULL, pattern or an alternative empty, trainable not 0 or 1), NOT_FOUND (no parameter matches), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_set_trainable_matching(
+    kdst_layer *layer, const char *pattern, int32_t trainable, int64_t *out_count);
+
+/** Says whether batch norms whose names match a pattern use and keep their running statistics in training mode too.
+ *
+ *  A fixed batch norm behaves as in evaluation mode whatever kdst_layer_set_training says, also inside a trainer. Its weight and bias
+ *  learn on unless they are frozen.
+ *
+ *  @param      layer      the layer
+ *  @param      pattern    compared with the names of the batch norms, such as "layer1.0.bn1" ("" for the layer itself), as in
+ *                         kdst_layer_set_trainable_matching
+ *  @param      fixed      0 or 1
+ *  @param[out] out_count  nullable; how many batch norms matched
+ *  @status INVALID_ARGUMENT (NULL, pattern or an alternative empty, fixed not 0 or 1), NOT_FOUND (no batch norm matches), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_set_statistics_fixed_matching(
+    kdst_layer *layer, const char *pattern, int32_t fixed, int64_t *out_count);
+
 /** Forgets the gradients of all parameters.
  *
  *  @param layer  the layer
@@ -181,11 +211,12 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_find(kdst_layer *layer, const cha
 
 /** Copies parameters and buffers between layers of the same names and shapes; types are converted.
  *
- *  Nothing is changed when they do not fit.
+ *  Nothing is changed when they do not fit. The layers may belong to two contexts; then the calling thread uses both, and the message of a
+ *  failure is the destination's.
  *
  *  @param destination  written
- *  @param source       read; same context
- *  @status INVALID_ARGUMENT (NULL, another context), NOT_FOUND (names differ), SHAPE, OUT_OF_MEMORY
+ *  @param source       read
+ *  @status INVALID_ARGUMENT (NULL), NOT_FOUND (names differ), SHAPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_copy_state(kdst_layer *destination, kdst_layer *source);
 

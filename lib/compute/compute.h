@@ -226,10 +226,26 @@ void kdst__row_mean_backward(kdst__compute *cp, int32_t dtype, int64_t rows, int
 void kdst__sgd(
     kdst__compute *cp, int32_t dtype, int64_t n, double rate, double momentum, double dampening, double weight_decay,
     int32_t nesterov, int32_t first, const void *g, void *v, void *w);
-/* d = g + weight_decay w; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2;
+/* d = g + weight_decay w; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2; most = max(most, v), used for v, when not NULL;
  * w -= rate / (1 - beta1^step) m / (sqrt(v) / sqrt(1 - beta2^step) + eps); step counts from 1. */
 void kdst__adam(
     kdst__compute *cp, int32_t dtype, int64_t n, double rate, double beta1, double beta2, double eps, double weight_decay,
-    int64_t step, const void *g, void *m, void *v, void *w);
+    int64_t step, const void *g, void *m, void *v, void *most, void *w);
+/* The same with d = g, after w *= 1 - rate weight_decay. */
+void kdst__adamw(
+    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double beta1, double beta2, double eps, double weight_decay,
+    int64_t step, const void *g, void *m, void *v, void *most, void *w);
+/* d = g + weight_decay w; v = alpha v + (1 - alpha) d^2; mean = alpha mean + (1 - alpha) d, and mean^2 leaves v, when not NULL;
+ * s = d / (sqrt(v) + eps); b = momentum b + s, used for s, when not NULL; w -= rate s. */
+void kdst__rmsprop(
+    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double alpha, double eps, double momentum, double weight_decay,
+    const void *g, void *v, void *mean, void *b, void *w);
+/* sum (scale x)^2 and max |x|, in double; NaN where one is. */
+double kdst__squares(kdst__compute *cp, int32_t dtype, int64_t n, double scale, const void *x);
+double kdst__largest(kdst__compute *cp, int32_t dtype, int64_t n, const void *x);
+/* y to [-bound, bound]; NaN stays. */
+void kdst__clip(kdst__compute *cp, int32_t dtype, int64_t n, double bound, void *y);
+/* y += share (x - y) */
+void kdst__blend(kdst__compute *cp, int32_t dtype, int64_t n, double share, const void *x, void *y);
 
 #endif

@@ -2,6 +2,8 @@
 /* Sums over a whole buffer: a partial result a piece, added in piece order. */
 #include "compute/state.h"
 
+#include <math.h>
+
 #define GRAIN 65536
 #define PIECES 64 /* the most kdst__pieces gives */
 
@@ -9,6 +11,7 @@ typedef struct job {
     kdst__compute *cp;
     int32_t dtype;
     int64_t n, pieces;
+    double scale;
     const void *x, *y;
     double partial[PIECES];
 } job;
@@ -64,4 +67,39 @@ int32_t kdst__all_finite(kdst__compute *cp, int32_t dtype, int64_t n, const void
     job j = {.cp = cp, .dtype = dtype, .n = n, .pieces = kdst__pieces(n, GRAIN), .x = x};
     kdst__pool_run(cp->pool, j.pieces, finite_piece, &j);
     return total(&j) == (double)j.pieces;
+}
+
+static void squares_piece(void *arg, int64_t piece, int32_t worker)
+{
+    job *j = arg;
+    int64_t begin, end;
+    (void)worker;
+    kdst__piece_range(j->n, j->pieces, piece, &begin, &end);
+    j->partial[piece] = KDST__CALL(j->cp, j->dtype, squares, end - begin, j->scale, kdst__at(j->dtype, j->x, begin));
+}
+
+static void largest_piece(void *arg, int64_t piece, int32_t worker)
+{
+    job *j = arg;
+    int64_t begin, end;
+    (void)worker;
+    kdst__piece_range(j->n, j->pieces, piece, &begin, &end);
+    j->partial[piece] = KDST__CALL(j->cp, j->dtype, largest, end - begin, kdst__at(j->dtype, j->x, begin));
+}
+
+double kdst__squares(kdst__compute *cp, int32_t dtype, int64_t n, double scale, const void *x)
+{
+    job j = {.cp = cp, .dtype = dtype, .n = n, .pieces = kdst__pieces(n, GRAIN), .scale = scale, .x = x};
+    kdst__pool_run(cp->pool, j.pieces, squares_piece, &j);
+    return total(&j);
+}
+
+double kdst__largest(kdst__compute *cp, int32_t dtype, int64_t n, const void *x)
+{
+    job j = {.cp = cp, .dtype = dtype, .n = n, .pieces = kdst__pieces(n, GRAIN), .x = x};
+    double most = 0;
+    kdst__pool_run(cp->pool, j.pieces, largest_piece, &j);
+    for (int64_t i = 0; i < j.pieces; i++)
+        if (!(j.partial[i] <= most)) most = isnan(most) ? most : j.partial[i];
+    return most;
 }

@@ -53,6 +53,8 @@ typedef struct kdst__layer_entry {
     const char *name;
     kdst_tensor *tensor;
     bool is_parameter;
+    const char *own_name; /* in the layer that holds it */
+    kdst_layer *owner;
 } kdst__layer_entry;
 
 /* One layer of a tree with its dotted path; the root's is "", a layer without a name has its parent's. */
@@ -67,6 +69,7 @@ struct kdst_layer {
     kdst_layer *parent; /* not retained; NULL for a root */
     char *name;         /* in the parent; NULL for a root */
     bool training;
+    bool fixed; /* behaves as in evaluation whatever `training` says */
     int32_t tensor_count;
     kdst__layer_tensor tensors[KDST__LAYER_TENSORS];
     int64_t child_count, child_capacity;
@@ -103,10 +106,10 @@ void kdst__layer_get_ports(const kdst_layer *layer, kdst__layer_ports *out);
 kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
 kdst_status kdst__layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
 void kdst__layer_set_training(kdst_layer *layer, bool training);
-/* Training mode counts unless the context is in an evaluation scope (kdst__eval_push). */
+/* Training mode counts unless the layer is fixed or the context in an evaluation scope (kdst__eval_push). */
 static inline bool kdst__layer_is_training(const kdst_layer *layer)
 {
-    return layer->training && !kdst__eval_forced(layer->base.ctx);
+    return layer->training && !layer->fixed && !kdst__eval_forced(layer->base.ctx);
 }
 
 /* Table of the state, borrowed until a layer is added below. */

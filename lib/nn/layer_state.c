@@ -47,14 +47,14 @@ static void measure(const kdst_layer *layer, const path *here, int64_t *count, s
     }
 }
 
-static void fill(const kdst_layer *layer, const path *here, kdst__layer_entry **entry, char **names)
+static void fill(kdst_layer *layer, const path *here, kdst__layer_entry **entry, char **names)
 {
     size_t prefix = path_bytes(here);
     for (int32_t i = 0; i < layer->tensor_count; i++) {
         const kdst__layer_tensor *t = &layer->tensors[i];
         write_path(here, *names + prefix);
         strcpy(*names + prefix, t->name);
-        *(*entry)++ = (kdst__layer_entry){*names, t->tensor, t->is_parameter};
+        *(*entry)++ = (kdst__layer_entry){*names, t->tensor, t->is_parameter, t->name, layer};
         *names += prefix + strlen(t->name) + 1;
     }
     for (int64_t i = 0; i < layer->child_count; i++) {
@@ -211,12 +211,16 @@ kdst_status kdst_layer_copy_state(kdst_layer *destination, kdst_layer *source)
     kdst_context *ctx = destination->base.ctx;
     kdst__enter(ctx);
     if (source == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_copy_state: source is NULL");
-    if (source->base.ctx != ctx)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "layer_copy_state: source belongs to another context");
+    if (source->base.ctx != ctx) kdst__enter(source->base.ctx);
     const kdst__layer_entry *to = NULL, *from = NULL;
     int64_t to_count = 0, from_count = 0;
     kdst_status status = kdst__layer_get_entries("layer_copy_state", destination, &to, &to_count);
-    if (status == KDST_STATUS_OK) status = kdst__layer_get_entries("layer_copy_state", source, &from, &from_count);
+    if (status == KDST_STATUS_OK) {
+        status = kdst__layer_get_entries("layer_copy_state", source, &from, &from_count);
+        if (status != KDST_STATUS_OK && source->base.ctx != ctx)
+            status =
+                kdst__fail(ctx, status, "%s, in the context of the source", kdst_context_message(source->base.ctx));
+    }
     if (status == KDST_STATUS_OK) status = check_same(ctx, to, to_count, from, from_count);
     for (int64_t i = 0; i < to_count && status == KDST_STATUS_OK; i++) {
         kdst_tensor *other = lookup(from, from_count, to[i].name)->tensor;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every optimiser has: its tensors, their state, the step. The formulas are in sgd.c and adam.c.
+/* What every optimiser has: its tensors, their state, the step. The formulas are in sgd.c, adam.c and rmsprop.c.
  *
  * A step first looks at every gradient and makes every missing state tensor; only then does it write, and writing cannot fail.
  * State is kept for each tensor with a counter of its own, so that a tensor without a gradient in some step
@@ -88,16 +88,19 @@ static kdst_status check_tensor(kdst_optimizer *optimizer, const char *function,
 }
 
 /* The names of an entry, in one block. */
-static bool make_names(const kdst_optimizer *optimizer, const char *name, kdst__optimizer_entry *entry)
+static bool
+make_names(const kdst_optimizer *optimizer, const char *prefix, const char *own, kdst__optimizer_entry *entry)
 {
-    size_t length = strlen(name), bytes = length + 1;
+    size_t before = strlen(prefix), length = before + strlen(own), bytes = length + 1;
     for (int32_t s = 0; s < optimizer->slot_count; s++)
         bytes += length + strlen(optimizer->slot_suffix[s]) + 2;
     char *at = kdst__alloc(kdst__context_memory(optimizer->base.ctx), bytes);
     if (at == NULL) return false;
     entry->names = at;
     entry->name_bytes = bytes;
-    strcpy(at, name);
+    const char *name = at;
+    memcpy(at, prefix, before);
+    strcpy(at + before, own);
     at += length + 1;
     for (int32_t s = 0; s < optimizer->slot_count; s++) {
         entry->slot_names[s] = at;
@@ -109,26 +112,48 @@ static bool make_names(const kdst_optimizer *optimizer, const char *name, kdst__
     return true;
 }
 
-static kdst_status add(kdst_optimizer *optimizer, const char *function, const char *name, kdst_tensor *tensor)
+static kdst_status grow(kdst_optimizer *optimizer, const char *function)
 {
-    kdst__memory *memory = kdst__context_memory(optimizer->base.ctx);
-    kdst__optimizer_entry entry = {0};
-    kdst_status status = check_tensor(optimizer, function, name, tensor);
-    if (status != KDST_STATUS_OK) return status;
-    if (optimizer->count == optimizer->capacity) {
-        int64_t capacity = optimizer->capacity == 0 ? 16 : 2 * optimizer->capacity;
-        kdst__optimizer_entry *entries = kdst__realloc(
-            memory, optimizer->entries, (size_t)optimizer->capacity * sizeof *entries,
-            (size_t)capacity * sizeof *entries);
-        if (entries == NULL) return kdst__fail_memory(optimizer->base.ctx, function);
-        optimizer->entries = entries;
-        optimizer->capacity = capacity;
+    if (optimizer->count < optimizer->capacity) return KDST_STATUS_OK;
+    int64_t capacity = optimizer->capacity == 0 ? 16 : 2 * optimizer->capacity;
+    kdst__optimizer_entry *entries = kdst__realloc(
+        kdst__context_memory(optimizer->base.ctx), optimizer->entries, (size_t)optimizer->capacity * sizeof *entries,
+        (size_t)capacity * sizeof *entries);
+    if (entries == NULL) return kdst__fail_memory(optimizer->base.ctx, function);
+    optimizer->entries = entries;
+    optimizer->capacity = capacity;
+    return KDST_STATUS_OK;
+}
+
+kdst_status kdst__optimizer_add(
+    kdst_optimizer *optimizer, const char *function, const char *prefix, const char *name, kdst_tensor *tensor,
+    double rate_factor, double weight_decay)
+{
+    kdst__optimizer_entry entry = {.rate_factor = rate_factor, .weight_decay = weight_decay};
+    if (!make_names(optimizer, prefix, name, &entry)) return kdst__fail_memory(optimizer->base.ctx, function);
+    kdst_status status = check_tensor(optimizer, function, entry.names, tensor);
+    if (status == KDST_STATUS_OK) status = grow(optimizer, function);
+    if (status != KDST_STATUS_OK) {
+        empty_entry(kdst__context_memory(optimizer->base.ctx), &entry);
+        return status;
     }
-    if (!make_names(optimizer, name, &entry)) return kdst__fail_memory(optimizer->base.ctx, function);
     kdst_tensor_retain(tensor);
     entry.tensor = tensor;
     optimizer->entries[optimizer->count++] = entry;
     return KDST_STATUS_OK;
+}
+
+const kdst__optimizer_entry *kdst__optimizer_find(const kdst_optimizer *optimizer, const kdst_tensor *tensor)
+{
+    for (int64_t i = 0; i < optimizer->count; i++)
+        if (optimizer->entries[i].tensor == tensor) return &optimizer->entries[i];
+    return NULL;
+}
+
+void kdst__optimizer_cut(kdst_optimizer *optimizer, int64_t count)
+{
+    while (optimizer->count > count)
+        empty_entry(kdst__context_memory(optimizer->base.ctx), &optimizer->entries[--optimizer->count]);
 }
 
 kdst_status kdst_optimizer_add_tensor(kdst_optimizer *optimizer, const char *name, kdst_tensor *tensor)
@@ -139,7 +164,7 @@ kdst_status kdst_optimizer_add_tensor(kdst_optimizer *optimizer, const char *nam
         return kdst__fail(
             optimizer->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "optimizer_add_tensor: %s is NULL",
             name == NULL ? "name" : "tensor");
-    return add(optimizer, "optimizer_add_tensor", name, tensor);
+    return kdst__optimizer_add(optimizer, "optimizer_add_tensor", "", name, tensor, 1, optimizer->weight_decay);
 }
 
 kdst_status kdst_optimizer_add_layer(kdst_optimizer *optimizer, kdst_layer *layer)
@@ -154,9 +179,10 @@ kdst_status kdst_optimizer_add_layer(kdst_optimizer *optimizer, kdst_layer *laye
     int64_t count, before = optimizer->count;
     kdst_status status = kdst__layer_get_entries("optimizer_add_layer", layer, &entries, &count);
     for (int64_t i = 0; status == KDST_STATUS_OK && i < count; i++)
-        if (entries[i].is_parameter) status = add(optimizer, "optimizer_add_layer", entries[i].name, entries[i].tensor);
-    while (status != KDST_STATUS_OK && optimizer->count > before)
-        empty_entry(kdst__context_memory(ctx), &optimizer->entries[--optimizer->count]);
+        if (entries[i].is_parameter)
+            status = kdst__optimizer_add(
+                optimizer, "optimizer_add_layer", "", entries[i].name, entries[i].tensor, 1, optimizer->weight_decay);
+    if (status != KDST_STATUS_OK) kdst__optimizer_cut(optimizer, before);
     return status;
 }
 
@@ -209,7 +235,7 @@ kdst_status kdst_optimizer_run(kdst_optimizer *optimizer)
     kdst__enter(ctx);
     for (int64_t i = 0; i < optimizer->count; i++) {
         const kdst__optimizer_entry *entry = &optimizer->entries[i];
-        const kdst_tensor *grad = entry->tensor->grad;
+        const kdst_tensor *grad = kdst__optimizer_grad(entry);
         if (grad != NULL &&
             !kdst__all_finite(
                 kdst__tensor_compute(grad), grad->dtype, kdst__tensor_count(grad), kdst__tensor_data(grad)))
@@ -219,12 +245,12 @@ kdst_status kdst_optimizer_run(kdst_optimizer *optimizer)
     for (int64_t i = 0; i < optimizer->count; i++) {
         kdst__optimizer_entry *entry = &optimizer->entries[i];
         kdst_status status =
-            entry->tensor->grad != NULL ? make_slots(optimizer, "optimizer_run", entry) : KDST_STATUS_OK;
+            kdst__optimizer_grad(entry) != NULL ? make_slots(optimizer, "optimizer_run", entry) : KDST_STATUS_OK;
         if (status != KDST_STATUS_OK) return status;
     }
     for (int64_t i = 0; i < optimizer->count; i++) {
         const kdst__optimizer_entry *entry = &optimizer->entries[i];
-        if (entry->tensor->grad == NULL) continue;
+        if (kdst__optimizer_grad(entry) == NULL) continue;
         optimizer->kind->update(optimizer, entry, count_update(optimizer, entry));
         kdst__tensor_touch(entry->tensor);
         for (int32_t s = 0; s + 1 < optimizer->slot_count; s++)

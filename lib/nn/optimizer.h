@@ -8,7 +8,7 @@
 
 #include <kdst/optimizer.h>
 
-#define KDST__OPTIMIZER_SLOTS 3 /* most state tensors of one updated tensor */
+#define KDST__OPTIMIZER_SLOTS 4 /* most state tensors of one updated tensor */
 
 /* A tensor that is updated. Its slots are [moments …, "updates"]; all exist or none. */
 typedef struct kdst__optimizer_entry {
@@ -17,6 +17,7 @@ typedef struct kdst__optimizer_entry {
     const char *slot_names[KDST__OPTIMIZER_SLOTS];
     kdst_tensor *tensor;
     kdst_tensor *slots[KDST__OPTIMIZER_SLOTS];
+    double rate_factor, weight_decay; /* of its group */
 } kdst__optimizer_entry;
 
 typedef struct kdst__optimizer_kind {
@@ -30,7 +31,7 @@ typedef struct kdst__optimizer_kind {
 struct kdst_optimizer {
     kdst__handle base;
     const kdst__optimizer_kind *kind;
-    double learning_rate;
+    double learning_rate, weight_decay; /* for tensors whose group says nothing else */
     int64_t steps;
     int32_t slot_count;                             /* 0, or moments and the counter */
     const char *slot_suffix[KDST__OPTIMIZER_SLOTS]; /* static; the last is "updates" */
@@ -42,6 +43,26 @@ struct kdst_optimizer {
 kdst_status kdst__optimizer_begin(kdst_context *ctx, const char *function, kdst_optimizer **out);
 kdst_status kdst__optimizer_new(kdst_context *ctx, const kdst__optimizer_kind *kind, kdst_optimizer **out);
 
-extern const kdst__schema kdst__schema_optimizer_sgd, kdst__schema_optimizer_adam;
+/* Declares the next state tensor of each updated one. */
+static inline void kdst__optimizer_add_slot(kdst_optimizer *optimizer, const char *suffix)
+{
+    optimizer->slot_suffix[optimizer->slot_count++] = suffix;
+}
+/* Adds a tensor under prefix + name; nothing changes on failure. */
+kdst_status kdst__optimizer_add(
+    kdst_optimizer *optimizer, const char *function, const char *prefix, const char *name, kdst_tensor *tensor,
+    double rate_factor, double weight_decay);
+/* The entry that holds a tensor, or NULL. */
+const kdst__optimizer_entry *kdst__optimizer_find(const kdst_optimizer *optimizer, const kdst_tensor *tensor);
+/* Takes the entries from number `count` on away again. */
+void kdst__optimizer_cut(kdst_optimizer *optimizer, int64_t count);
+/* The gradient that the next step would use, or NULL: none, or the tensor is frozen. */
+static inline kdst_tensor *kdst__optimizer_grad(const kdst__optimizer_entry *entry)
+{
+    return entry->tensor->requires_grad ? entry->tensor->grad : NULL;
+}
+
+extern const kdst__schema kdst__schema_optimizer_sgd, kdst__schema_optimizer_adam, kdst__schema_optimizer_adamw,
+    kdst__schema_optimizer_rmsprop, kdst__schema_optimizer_group, kdst__schema_optimizer_clip_norm;
 
 #endif

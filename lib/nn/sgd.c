@@ -32,8 +32,8 @@ static void update(const kdst_optimizer *optimizer, const kdst__optimizer_entry 
     const config *c = &((const sgd *)optimizer)->config;
     const kdst_tensor *w = entry->tensor, *v = entry->slots[0];
     kdst__sgd(
-        kdst__tensor_compute(w), w->dtype, kdst__tensor_count(w), optimizer->learning_rate, c->momentum, c->dampening,
-        c->weight_decay, (int32_t)c->nesterov, updates == 1, kdst__tensor_data(w->grad),
+        kdst__tensor_compute(w), w->dtype, kdst__tensor_count(w), optimizer->learning_rate * entry->rate_factor,
+        c->momentum, c->dampening, entry->weight_decay, (int32_t)c->nesterov, updates == 1, kdst__tensor_data(w->grad),
         v != NULL ? kdst__tensor_data(v) : NULL, kdst__tensor_data(w));
 }
 
@@ -55,10 +55,10 @@ kdst_status kdst_optimizer_sgd_create(kdst_context *ctx, const kdst_options *giv
     kdst_optimizer *optimizer = *out;
     ((sgd *)optimizer)->config = config;
     optimizer->learning_rate = config.learning_rate;
+    optimizer->weight_decay = config.weight_decay;
     if (config.momentum > 0) {
-        optimizer->slot_count = 2;
-        optimizer->slot_suffix[0] = "momentum";
-        optimizer->slot_suffix[1] = "updates";
+        kdst__optimizer_add_slot(optimizer, "momentum");
+        kdst__optimizer_add_slot(optimizer, "updates");
     }
     return KDST_STATUS_OK;
 }

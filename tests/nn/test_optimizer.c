@@ -12,7 +12,7 @@ static const struct {
     struct {
         const char *key;
         double value;
-    } options[5];
+    } options[6];
     double expected[COUNT];
 } torch[] = {
     {"sgd", {{"learning_rate", 0.1}}, {0.459, -1.287, 1.987}},
@@ -26,24 +26,50 @@ static const struct {
     {"adam",
      {{"learning_rate", 0.02}, {"beta1", 0.8}, {"beta2", 0.95}, {"eps", 1e-3}, {"weight_decay", 0.1}},
      {0.47212482066935313, -1.2319706844716218, 1.9496211773326961}},
+    {"adam",
+     {{"learning_rate", 0.02}, {"beta1", 0.8}, {"beta2", 0.5}, {"amsgrad", 1}},
+     {0.47987979138376124, -1.2505799843306746, 1.9642818641627553}},
+    {"adamw", {{"learning_rate", 0.001}}, {0.4989300941339368, -1.2501401803541103, 1.997957087782667}},
+    {"adamw",
+     {{"learning_rate", 0.05}, {"beta1", 0.8}, {"beta2", 0.95}, {"eps", 1e-3}, {"weight_decay", 0.3}},
+     {0.4186792828950473, -1.1913336178566447, 1.7943532895512886}},
+    {"adamw",
+     {{"learning_rate", 0.05}, {"beta2", 0.5}, {"weight_decay", 0.1}, {"amsgrad", 1}},
+     {0.44142742616038694, -1.2238022373061954, 1.8675547745939287}},
+    {"rmsprop", {{"learning_rate", 0.01}}, {0.40952245753043115, -1.2559444761061076, 1.8843901327548862}},
+    {"rmsprop",
+     {{"learning_rate", 0.02}, {"alpha", 0.9}, {"eps", 1e-3}, {"weight_decay", 0.1}, {"momentum", 0.8}},
+     {0.3534186339014439, -1.154396839776383, 1.7350767831808231}},
+    {"rmsprop",
+     {{"learning_rate", 0.02}, {"alpha", 0.8}, {"centered", 1}},
+     {0.4549940351483863, -1.2510437339918352, 1.9348346405169374}},
+    {"rmsprop",
+     {{"learning_rate", 0.02}, {"alpha", 0.8}, {"centered", 1}, {"momentum", 0.5}, {"weight_decay", 0.05}},
+     {0.4204580306210794, -1.2205627700247785, 1.8622085390231462}},
 };
 enum { CASES = sizeof torch / sizeof *torch };
+
+static kdst_status create(const char *kind, const kdst_options *options, kdst_optimizer **out)
+{
+    if (strcmp(kind, "sgd") == 0) return kdst_optimizer_sgd_create(ctx, options, out);
+    if (strcmp(kind, "adam") == 0) return kdst_optimizer_adam_create(ctx, options, out);
+    if (strcmp(kind, "adamw") == 0) return kdst_optimizer_adamw_create(ctx, options, out);
+    return kdst_optimizer_rmsprop_create(ctx, options, out);
+}
 
 static kdst_optimizer *optimizer(int number)
 {
     kdst_options *options = NULL;
     kdst_optimizer *made = NULL;
     expect_ok(kdst_options_create(&options));
-    for (int i = 0; i < 5 && torch[number].options[i].key != NULL; i++) {
+    for (int i = 0; i < 6 && torch[number].options[i].key != NULL; i++) {
         const char *key = torch[number].options[i].key;
-        if (strcmp(key, "nesterov") == 0)
+        if (strcmp(key, "nesterov") == 0 || strcmp(key, "amsgrad") == 0 || strcmp(key, "centered") == 0)
             expect_ok(kdst_options_set_int(options, key, 1));
         else
             expect_ok(kdst_options_set_float(options, key, torch[number].options[i].value));
     }
-    expect_ok(
-        strcmp(torch[number].kind, "sgd") == 0 ? kdst_optimizer_sgd_create(ctx, options, &made)
-                                               : kdst_optimizer_adam_create(ctx, options, &made));
+    expect_ok(create(torch[number].kind, options, &made));
     kdst_options_release(options);
     return made;
 }
@@ -200,6 +226,18 @@ START_TEST(state_names)
     kdst_optimizer_release(adam);
     kdst_optimizer_release(momentum);
     kdst_optimizer_release(plain);
+    static const char *const most[] = {"w.first_moment", "w.second_moment", "w.largest_moment", "w.updates"};
+    static const char *const rms[] = {"w.mean_square", "w.mean_gradient", "w.momentum", "w.updates"};
+    for (int k = 0; k < 2; k++) {
+        kdst_optimizer *o = optimizer(k ? CASES - 1 : 7);
+        expect_ok(kdst_optimizer_add_tensor(o, "w", w));
+        ck_assert_int_eq(kdst_optimizer_get_state_count(o), 4);
+        for (int i = 0; i < 4; i++) {
+            expect_ok(kdst_optimizer_get_state(o, i, &name, NULL));
+            ck_assert_str_eq(name, k ? rms[i] : most[i]);
+        }
+        kdst_optimizer_release(o);
+    }
     kdst_tensor_release(w);
 }
 END_TEST

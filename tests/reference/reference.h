@@ -79,7 +79,10 @@ void reference_sgd(
     double rate, double momentum, double dampening, double weight_decay, int32_t nesterov, int32_t first, double g,
     double *v, double *w);
 void reference_adam(
-    double rate, double beta1, double beta2, double eps, double weight_decay, int64_t step, double g, double *m,
-    double *v, double *w);
+    double rate, double beta1, double beta2, double eps, double weight_decay, int32_t decoupled, int64_t step, double g,
+    double *m, double *v, double *most /* NULL: no amsgrad */, double *w);
+void reference_rmsprop(
+    double rate, double alpha, double eps, double momentum, double weight_decay, double g, double *v,
+    double *mean /* NULL: not centered */, double *b /* NULL: no momentum */, double *w);
 
 #endif
