@@ -107,14 +107,27 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_global_avg_pool2d_create(kdst_con
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_dropout_create(kdst_context *ctx, double rate, kdst_layer **out);
 
-/** An activation function; the softmaxes run over the last axis.
+/** An activation function with its standard options; the softmaxes run over the last axis.
  *
  *  @param      ctx   the context; retained by the layer
- *  @param      kind  "relu", "softmax" or "log_softmax"
+ *  @param      kind  "relu", "relu6", "leaky_relu", "elu", "sigmoid", "log_sigmoid", "tanh", "softplus", "silu", "gelu" (functions of
+ *                    elementwise.h), "softmax", "log_softmax" or "identity"
  *  @param[out] out   new; released with kdst_layer_release
  *  @status INVALID_ARGUMENT (NULL, unknown kind), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_activation_create(kdst_context *ctx, const char *kind, kdst_layer **out);
+
+/** An activation function with options of its own.
+ *
+ *  @param      ctx      the context; retained by the layer
+ *  @param      kind     as kdst_layer_activation_create
+ *  @param      options  nullable; schema "layer.activation": slope = 0.01 (leaky_relu), alpha = 1 (elu), beta (0,inf) = 1 and
+ *                       threshold = 20 (softplus), approximate "none" | "tanh" (gelu), axis [-8,7] = -1 (the softmaxes)
+ *  @param[out] out      new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, unknown kind, option out of range or of another kind), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_activation_create_with_options(
+    kdst_context *ctx, const char *kind, const kdst_options *options, kdst_layer **out);
 
 /** Joins all axes but the first: [N, …] to [N, D].
  *

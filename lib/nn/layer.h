@@ -143,7 +143,28 @@ typedef struct kdst__norm_config {
     int32_t dtype;
 } kdst__norm_config;
 
-enum { KDST__ACTIVATION_RELU, KDST__ACTIVATION_SOFTMAX, KDST__ACTIVATION_LOG_SOFTMAX };
+/* What activations have besides their kind; each heeds its own. */
+typedef struct kdst__activation_config {
+    double slope, alpha, beta, threshold;
+    int32_t approximate; /* gelu: none, tanh */
+    int64_t axis;
+} kdst__activation_config;
+
+enum {
+    KDST__ACTIVATION_RELU,
+    KDST__ACTIVATION_SOFTMAX,
+    KDST__ACTIVATION_LOG_SOFTMAX,
+    KDST__ACTIVATION_RELU6,
+    KDST__ACTIVATION_LEAKY_RELU,
+    KDST__ACTIVATION_ELU,
+    KDST__ACTIVATION_SIGMOID,
+    KDST__ACTIVATION_LOG_SIGMOID,
+    KDST__ACTIVATION_TANH,
+    KDST__ACTIVATION_SOFTPLUS,
+    KDST__ACTIVATION_SILU,
+    KDST__ACTIVATION_GELU,
+    KDST__ACTIVATION_IDENTITY
+};
 
 kdst_status kdst__layer_linear_new(
     kdst_context *ctx, int64_t in, int64_t out_features, const kdst__weighted_config *config, kdst_layer **out);
@@ -154,6 +175,7 @@ kdst__layer_batch_norm_new(kdst_context *ctx, int64_t channels, const kdst__norm
 kdst_status kdst__layer_max_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out);
 kdst_status kdst__layer_avg_pool2d_new(kdst_context *ctx, const kdst__pool2d_attrs *attrs, kdst_layer **out);
 kdst_status kdst__layer_adaptive_avg_pool2d_new(kdst_context *ctx, int64_t height, int64_t width, kdst_layer **out);
+/* With the standard options. */
 kdst_status kdst__layer_activation_new(kdst_context *ctx, int32_t kind, kdst_layer **out);
 /* activation: apply relu to the sum. */
 kdst_status kdst__layer_residual_new(
@@ -172,6 +194,6 @@ kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, 
 kdst_status kdst__layer_begin(kdst_context *ctx, const char *function, kdst_layer **out);
 
 extern const kdst__schema kdst__schema_layer_linear, kdst__schema_layer_conv2d, kdst__schema_layer_batch_norm,
-    kdst__schema_layer_residual, kdst__schema_layer_custom;
+    kdst__schema_layer_residual, kdst__schema_layer_custom, kdst__schema_layer_activation;
 
 #endif
