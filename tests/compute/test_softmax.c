@@ -159,8 +159,36 @@ START_TEST(special_rows)
 }
 END_TEST
 
+/* The error stays that of a block of 512 elements: added up one by one, sums of so many would lose 4 digits of 7. */
+START_TEST(long_rows)
+{
+    begin(_i);
+    enum { N = 300000 };
+    for (int64_t inner = 1; inner <= 2; inner++) {
+        array *x = filled_array(N * inner, -2.3), *y = filled_array(x->count, NAN), *l = filled_array(x->count, NAN);
+        double *p = numbers(x->count), *q = numbers(x->count), *p_bound = numbers(x->count),
+               *q_bound = numbers(x->count);
+        double terms = 512 / (inner == 1 ? (double)lanes : 1) + 2 * EXP_UNITS + 4;
+        set_element(x, N / 2, 0); /* the others are 0.1 of it: each sum is rounded to the same side for a long time */
+        set_element(x, x->count - 1, 0);
+        reference_softmax(1, N, inner, x->values, p);
+        reference_log_softmax(1, N, inner, x->values, q);
+        for (int64_t i = 0; i < x->count; i++) {
+            p_bound[i] = sum_bound(unit, terms, p[i]) / 2 + chain_bound(0x1p-53, N, p[i]);
+            q_bound[i] = p_bound[i] / p[i] + chain_bound(unit, 3, fabs(q[i]));
+        }
+        kdst__softmax(cp, dtype, 1, N, inner, x->data, y->data);
+        expect_within(y, p, p_bound, "softmax of a long row");
+        kdst__log_softmax(cp, dtype, 1, N, inner, x->data, l->data);
+        expect_within(l, q, q_bound, "log_softmax of a long row");
+        drop_arrays();
+    }
+}
+END_TEST
+
 static void build(TCase *tests)
 {
+    tcase_add_loop_test(tests, long_rows, 0, configurations());
     tcase_add_loop_test(tests, exponential, 0, configurations());
     tcase_add_loop_test(tests, shapes, 0, configurations());
     tcase_add_loop_test(tests, special_rows, 0, configurations());

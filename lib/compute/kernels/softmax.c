@@ -4,17 +4,14 @@
  * y_i = exp(x_i - max x) / sum_j exp(x_j - max x);  dx += y (dy - sum y dy)
  * y_i = x_i - max x - log sum_j exp(x_j - max x);   dx += dy - exp(y) sum dy
  * inner = 1: a row is cut into vectors. inner > 1: a vector holds neighbouring columns, each with its own maximum and sum.
- * -inf everywhere gives NaN, as the formula says.
+ * -inf everywhere gives NaN, as the formula says. Sums are taken in `real` over BLOCK elements, and those in double, so that
+ * rows of any length are as exact as short ones.
  */
 #include "compute/simd/exp.h"
 
 #include <math.h>
 
-#if KDST_REAL == 32
-#  define LOG logf
-#else
-#  define LOG log
-#endif
+#define BLOCK 512
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -29,8 +26,8 @@ static real row_max(int64_t n, const real *x)
     return vmax_lane(best);
 }
 
-/* sum exp(x - shift); the terms go to y when it is not NULL. */
-static real row_exp(int64_t n, const real *x, real shift, real *y)
+/* sum exp(x - shift) of a block; the terms go to y when it is not NULL. */
+static real block_exp(int64_t n, const real *x, real shift, real *y)
 {
     vec sum = {0};
     int64_t i = 0;
@@ -47,10 +44,17 @@ static real row_exp(int64_t n, const real *x, real shift, real *y)
     return vsum(sum);
 }
 
+static double row_exp(int64_t n, const real *x, real shift, real *y)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i += BLOCK)
+        sum += (double)block_exp(least(BLOCK, n - i), x + i, shift, y ? y + i : NULL);
+    return sum;
+}
+
 static void row_softmax(int64_t n, const real *x, real *y)
 {
-    real sum = row_exp(n, x, row_max(n, x), y);
-    real f = 1 / sum;
+    real f = (real)(1 / row_exp(n, x, row_max(n, x), y));
     for (int64_t i = 0; i < n; i++)
         y[i] *= f;
 }
@@ -58,26 +62,36 @@ static void row_softmax(int64_t n, const real *x, real *y)
 static void row_log_softmax(int64_t n, const real *x, real *y)
 {
     real best = row_max(n, x);
-    real log_sum = LOG(row_exp(n, x, best, NULL));
+    real log_sum = (real)log(row_exp(n, x, best, NULL));
     for (int64_t i = 0; i < n; i++)
         y[i] = x[i] - best - log_sum;
+}
+
+/* sums[j] = sum_i exp(x[i, j] - best[j]) over the rows of `width` columns. */
+static void column_exp(int64_t n, int64_t inner, int64_t width, const real *x, vec best, double *sums)
+{
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        vec sum = {0};
+        for (int64_t k = i; k < least(i + BLOCK, n); k++)
+            sum += vexp(vload_part(x + k * inner, width, 0) - best);
+        for (int64_t j = 0; j < width; j++)
+            sums[j] += (double)sum[j];
+    }
 }
 
 /* `width` <= LANES neighbouring columns, rows `inner` apart. */
 static void columns(int64_t n, int64_t inner, int64_t width, int32_t logarithm, const real *x, real *y)
 {
-    vec best = vsplat(-INFINITY), sum = {0};
+    double sums[KDST__VECTOR_BYTES / sizeof(real)] = {0};
+    vec best = vsplat(-INFINITY), tail = {0};
     for (int64_t i = 0; i < n; i++)
         best = vmax(vload_part(x + i * inner, width, 0), best);
-    for (int64_t i = 0; i < n; i++)
-        sum += vexp(vload_part(x + i * inner, width, 0) - best);
-    vec tail = sum;
-    if (logarithm)
-        for (int64_t i = 0; i < width; i++)
-            tail[i] = LOG(sum[i]);
+    column_exp(n, inner, width, x, best, sums);
+    for (int64_t j = 0; j < width; j++)
+        tail[j] = (real)(logarithm ? log(sums[j]) : 1 / sums[j]);
     for (int64_t i = 0; i < n; i++) {
         vec shifted = vload_part(x + i * inner, width, 0) - best;
-        vstore_part(y + i * inner, logarithm ? shifted - tail : vexp(shifted) / tail, width);
+        vstore_part(y + i * inner, logarithm ? shifted - tail : vexp(shifted) * tail, width);
     }
 }
 
@@ -101,8 +115,7 @@ void KDST__KERNEL(log_softmax)(int64_t outer, int64_t n, int64_t inner, const re
                 columns(n, inner, least(LANES, inner - j), 1, x + j, y + j);
 }
 
-void KDST__KERNEL(softmax_backward)(
-    int64_t outer, int64_t n, int64_t inner, const real *y, const real *dy, real *dx)
+void KDST__KERNEL(softmax_backward)(int64_t outer, int64_t n, int64_t inner, const real *y, const real *dy, real *dx)
 {
     for (int64_t o = 0; o < outer; o++, y += n * inner, dy += n * inner, dx += n * inner)
         for (int64_t j = 0; j < inner; j++) {
