@@ -19,8 +19,8 @@ from pathlib import Path
 
 PAGES = ('docs/adding-a-kernel.md', 'docs/adding-an-operation.md')
 STEP = re.compile(r'<!-- (?:new file (\S+)|in (\S+), (after|before|replace): (.*?)) -->\n```\w*\n(.*?)^```$', re.S | re.M)
-TARGETS = ['tests/gradients/test_gradients', 'tests/compute/test_compute_sigmoid', 'bindings/dump-schemas']
-TESTS = ['gradients', 'compute-sigmoid', 'drift', 'reference', 'arrow', 'api', 'documentation']
+TARGETS = ['tests/gradients/test_gradients', 'tests/compute/test_compute_softsign', 'bindings/dump-schemas']
+TESTS = ['gradients', 'compute-softsign', 'drift', 'reference', 'arrow', 'api', 'documentation']
 
 
 def apply(root, step):
