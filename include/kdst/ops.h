@@ -20,11 +20,14 @@ extern "C" {
 
 /* ---- products ---- */
 
-/** Matrix product a b.
+/** Matrix product a b, of many matrices at once where the operands have more axes.
  *
- *  @param      a    [M, K]
- *  @param      b    [K, N]
- *  @param[out] out  new; released with kdst_tensor_release
+ *  The axes in front of the last two are broadcast as in NumPy. An operand of rank 1 is a row on the left and a column on the right;
+ *  the result is without its axis, and of rank 0 for two of them.
+ *
+ *  @param      a    [.., M, K], or [K]
+ *  @param      b    [.., K, N], or [K]
+ *  @param[out] out  new, [.., M, N]; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, another context), SHAPE, DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_matmul(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);

@@ -50,6 +50,13 @@ kdst_status kdst__gemm(
     kdst__compute *cp, int32_t dtype, int64_t m, int64_t n, int64_t k, const void *a, int64_t rs_a, int64_t cs_a,
     const void *b, int64_t rs_b, int64_t cs_b, int32_t accumulate, void *c, int64_t rs_c, int64_t cs_c);
 
+/* `batch` such products: the operands and C of each lie so many elements behind those of the one before. C's must not overlap, a step of 0
+ * in A or B repeats it. On failure C is incomplete. */
+kdst_status kdst__gemm_batch(
+    kdst__compute *cp, int32_t dtype, int64_t batch, int64_t m, int64_t n, int64_t k, const void *a, int64_t rs_a, int64_t cs_a,
+    int64_t a_step, const void *b, int64_t rs_b, int64_t cs_b, int64_t b_step, int32_t accumulate, void *c, int64_t rs_c,
+    int64_t cs_c, int64_t c_step);
+
 typedef struct kdst__conv2d_shape {
     int64_t n, c, h, w;                          /* input [N, C, H, W] */
     int64_t o, kh, kw;                           /* weight [O, C / groups, KH, KW] */

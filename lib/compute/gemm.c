@@ -225,3 +225,31 @@ kdst_status kdst__gemm(
     if (m > 0 && m <= 3 && k > 0 && kdst__gemv(cp, &product)) return KDST_STATUS_OK;
     return kdst__product_run(cp, &product);
 }
+
+/* A part of the batch at a time, so that the packed operands of one part take bounded memory. */
+kdst_status kdst__gemm_batch(
+    kdst__compute *cp, int32_t dtype, int64_t batch, int64_t m, int64_t n, int64_t k, const void *a, int64_t rs_a, int64_t cs_a,
+    int64_t a_step, const void *b, int64_t rs_b, int64_t cs_b, int64_t b_step, int32_t accumulate, void *c, int64_t rs_c,
+    int64_t cs_c, int64_t c_step)
+{
+    if (batch == 1) return kdst__gemm(cp, dtype, m, n, k, a, rs_a, cs_a, b, rs_b, cs_b, accumulate, c, rs_c, cs_c);
+    if (m > n)
+        return kdst__gemm_batch(
+            cp, dtype, batch, n, m, k, b, cs_b, rs_b, b_step, a, cs_a, rs_a, a_step, accumulate, c, cs_c, rs_c, c_step);
+    if (m == 0 || n == 0) return KDST_STATUS_OK;
+    int64_t rows = kdst__divide_up(m, 64) * 64, depth = kdst__least(k, 512);
+    int64_t part = SLICE_BYTES / (rows * (depth ? depth : 1) * (int64_t)kdst__size_of(dtype));
+    kdst_status status = KDST_STATUS_OK;
+    if (part < 1) part = 1;
+    for (int64_t i = 0; i < batch && !status; i += part) {
+        kdst__product product = {
+            .dtype = dtype, .accumulate = accumulate, .m = m, .n = n, .k = k,
+            .a = {.kind = KDST__STRIDED, .data = kdst__at(dtype, a, i * a_step), .si = rs_a, .sp = cs_a},
+            .b = {.kind = KDST__STRIDED, .data = kdst__at(dtype, b, i * b_step), .si = cs_b, .sp = rs_b},
+            .c = kdst__at(dtype, c, i * c_step), .rs = rs_c, .i = 1, .j = n, .js = cs_c,
+            .batch = kdst__least(part, batch - i), .a_step = a_step, .b_step = b_step, .c_step = c_step,
+        };
+        status = kdst__product_run(cp, &product);
+    }
+    return status;
+}

@@ -136,6 +136,12 @@ static kdst_status broadcast_to(kdst_context *in, kdst_tensor *const *x, kdst_te
     return kdst_broadcast_to(x[0], 3, (int64_t[]){31, 257, 300}, out);
 }
 
+static kdst_status matmul(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
+{
+    (void)in;
+    return kdst_matmul(x[0], x[1], out);
+}
+
 static const struct thread_case {
     const char *name;
     build_fn build;
@@ -160,6 +166,8 @@ static const struct thread_case {
     {"cross_entropy", cross_entropy, 1, {2}, {{4099, 37}}},
     {"concat", concat, 3, {2, 2, 2}, {{1031, 33}, {1031, 1}, {1031, 65}}},
     {"index_select", index_select, 1, {2}, {{257, 300}}},
+    {"matmul", matmul, 2, {3, 3}, {{70, 33, 65}, {70, 65, 31}}},
+    {"matmul, stretched", matmul, 2, {4, 4}, {{7, 1, 33, 65}, {1, 9, 65, 31}}},
     {"gather", gather, 1, {2}, {{257, 515}}},
     {"broadcast_to", broadcast_to, 1, {2}, {{257, 1}}},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gradient cases of what puts tensors together, picks elements and moves axes. */
+/* Gradient cases of what puts tensors together, picks elements and moves axes, and of products of many matrices. */
 #include "cases.h"
 
 /* p[0]: axis; p[1]: how often all inputs are repeated (0: once). */
@@ -105,6 +105,13 @@ static kdst_status pad_axes(const gradient_case *c, kdst_context *ctx, kdst_tens
     return status;
 }
 
+static kdst_status matmul(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)c;
+    (void)ctx;
+    return kdst_matmul(in[0], in[1], out);
+}
+
 /* clang-format off */
 const gradient_case gradient_cases_indexing[] = {
     {"concat", "one", concat, ".", {S2(3, 5)}, {0}},
@@ -151,6 +158,14 @@ const gradient_case gradient_cases_indexing[] = {
     {"index_select", "reflected padding", pad_axes, ".", {S2(4, 5)}, {1, 3, 2, 1, 4}},
     {"index_select", "replicated padding", pad_axes, "t", {S2(4, 3)}, {2, 5, 0, 0, 2}},
     {"index_select", "circular padding", pad_axes, ".", {S2(4, 3)}, {3, 4, 1, 2, 3}},
+    {"matmul", "vectors", matmul, "..", {S1(7), S1(7)}, {0}},
+    {"matmul", "row", matmul, "..", {S1(3), S2(3, 5)}, {0}},
+    {"matmul", "column", matmul, "..", {S3(2, 3, 5), S1(5)}, {0}},
+    {"matmul", "batch", matmul, "..", {S3(4, 3, 5), S3(4, 5, 2)}, {0}},
+    {"matmul", "shared right", matmul, "..", {S4(2, 3, 2, 5), S2(5, 3)}, {0}},
+    {"matmul", "shared left", matmul, "..", {S2(3, 5), S3(4, 5, 2)}, {0}},
+    {"matmul", "both stretched", matmul, "..", {S4(2, 1, 3, 2), S4(1, 3, 2, 5)}, {0}},
+    {"matmul", "batch of views", matmul, "ts", {S3(4, 3, 2), S3(5, 4, 3)}, {0}},
 };
 /* clang-format on */
 const int gradient_case_count_indexing = (int)(sizeof gradient_cases_indexing / sizeof *gradient_cases_indexing);
