@@ -142,6 +142,22 @@ KDST_API void kdst_operation_release(kdst_operation *operation);
 KDST_API KDST_NODISCARD kdst_status kdst_operation_run(
     kdst_operation *operation, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
 
+/** Shape rule of an operation of your own, for traces.
+ *
+ *  inputs [count] are borrowed and have shapes and types but no elements. out_dtype is preset to the type of input 0; out_rank, 0 to 8, and
+ *  out_shape [8] are to be set. */
+typedef kdst_status (*kdst_shape_fn)(
+    void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_dtype *out_dtype, int64_t *out_rank,
+    int64_t *out_shape);
+
+/** Gives an operation of your own a shape rule, without which a model that uses it cannot be traced.
+ *
+ *  @param operation  the operation
+ *  @param shape      called with the operation's user_data while a trace is made; nullable: none
+ *  @status INVALID_ARGUMENT (NULL)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_operation_set_shape(kdst_operation *operation, kdst_shape_fn shape);
+
 /** A function to be checked: makes one tensor, of any shape, from its inputs by recorded operations. */
 typedef kdst_status (*kdst_function_fn)(
     void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);

@@ -31,6 +31,7 @@
 #include <kdst/stats.h>
 #include <kdst/status.h>
 #include <kdst/tensor.h>
+#include <kdst/trace.h>
 #include <kdst/trainer.h>
 #include <kdst/version.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations of the caller's own, by callbacks, on the same tape as all others. */
+#include "autograd/graph.h"
 #include "autograd/record.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@ struct kdst_operation {
     char *name;
     kdst_forward_fn forward;
     kdst_backward_fn backward;
+    kdst_shape_fn shape; /* nullable: cannot be traced */
     void *user_data;
     kdst_destroy_fn destroy;
 };
@@ -24,6 +26,35 @@ static void attrs_retain(void *a)
 static void attrs_release(void *a)
 {
     kdst__handle_release(((attrs *)a)->operation);
+}
+
+static const char *label(const void *a)
+{
+    return ((const attrs *)a)->operation->name;
+}
+
+/* Asked while shapes alone are recorded; otherwise forward makes the result, whatever its shape. */
+static kdst_status shape(kdst__call *call)
+{
+    kdst_operation *operation = ((attrs *)call->attrs)->operation;
+    kdst__scopes before;
+    int64_t rank = 0;
+    if (!kdst__tracing(call->ctx)) return KDST_STATUS_OK;
+    if (!operation->shape)
+        return kdst__fail(
+            call->ctx, KDST_STATUS_UNSUPPORTED, "%s: has no shape rule for a trace; see operation_set_shape",
+            operation->name);
+    if (!kdst__scopes_enter(call->ctx, false, &before)) return kdst__fail_memory(call->ctx, operation->name);
+    kdst_status status =
+        operation->shape(operation->user_data, call->inputs, call->count, &call->dtype, &rank, call->shape);
+    kdst__scopes_leave(call->ctx, &before);
+    if (status) return kdst__fail_callback(call->ctx, status, operation->name);
+    if (rank < 0 || rank > KDST__MAX_RANK)
+        return kdst__fail(
+            call->ctx, KDST_STATUS_CALLBACK, "%s: the shape rule gave rank %lld, allowed is 0 to %d", operation->name,
+            (long long)rank, KDST__MAX_RANK);
+    call->rank = (int32_t)rank;
+    return KDST_STATUS_OK;
 }
 
 /* Why what forward returned cannot be the result; NULL when it can. */
@@ -76,6 +107,8 @@ const kdst__op kdst__op_custom = {
     .attr_bytes = sizeof(attrs),
     .retain_attrs = attrs_retain,
     .release_attrs = attrs_release,
+    .label = label,
+    .shape = shape,
     .forward = forward,
     .backward = backward,
     .keep_inputs = (1u << KDST__MAX_INPUTS) - 1,
@@ -91,6 +124,10 @@ static const kdst__op forward_only = {
     .any_dtype = true,
     .makes_out = true,
     .attr_bytes = sizeof(attrs),
+    .retain_attrs = attrs_retain,
+    .release_attrs = attrs_release,
+    .label = label,
+    .shape = shape,
     .forward = forward,
     .no_backward = "the caller gave none",
     KDST__DOMAIN(-2, 2),
@@ -149,6 +186,14 @@ void kdst_operation_retain(kdst_operation *operation)
 void kdst_operation_release(kdst_operation *operation)
 {
     kdst__handle_release(operation);
+}
+
+kdst_status kdst_operation_set_shape(kdst_operation *operation, kdst_shape_fn shape_fn)
+{
+    if (!operation) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(operation->base.ctx);
+    operation->shape = shape_fn;
+    return KDST_STATUS_OK;
 }
 
 kdst_status kdst_operation_run(kdst_operation *operation, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)

@@ -58,6 +58,7 @@ struct kdst__op {
     /* What of the attributes a trace shows, by name, with offsets into their struct: the schema that they are parsed by, or a table
      * in the operation's file. NULL: nothing. */
     const kdst__schema *attr_schema;
+    const char *(*label)(const void *attrs); /* nullable: the name that a trace shows instead of `name` */
     void (*retain_attrs)(void *attrs);  /* nullable: when a record copies the attributes */
     void (*release_attrs)(void *attrs); /* nullable: when the record goes */
     kdst__call_fn shape, forward, backward;

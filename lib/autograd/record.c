@@ -8,6 +8,8 @@
  */
 #include "autograd/record.h"
 
+#include "autograd/graph.h"
+
 #include <string.h>
 
 static void autograd_destroy(kdst_context *ctx, void *value)
@@ -209,6 +211,8 @@ static kdst_status check_inputs(const kdst__op *op, kdst_context *ctx, kdst_tens
         if (t->base.ctx != ctx)
             return kdst__fail(
                 ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %d belongs to another context", op->name, i);
+        kdst_status status = kdst__tracing(ctx) ? KDST_STATUS_OK : kdst__tensor_need_data(op->name, t);
+        if (status) return status;
         if (op->any_dtype) continue;
         if (kdst__op_mask(op->int_inputs, i)) {
             if (t->dtype != KDST_DTYPE_INT32)
@@ -266,6 +270,14 @@ kdst__op_run(const kdst__op *op, kdst_tensor *const *inputs, int32_t count, cons
         return kdst__fail_memory(ctx, op->name);
     kdst__call call = {.ctx = ctx, .op = op, .attrs = (void *)attrs, .count = count, .inputs = taken};
     kdst_status status = check_inputs(op, ctx, inputs, count);
+    kdst__graph *graph = kdst__graph_of(ctx);
+    if (!status && graph) { /* shapes alone: no forward, and so no need for contiguous inputs */
+        for (int32_t i = 0; i < count; i++)
+            taken[i] = inputs[i];
+        status = kdst__graph_run(graph, &call, out);
+        if (taken != few) kdst__free(kdst__context_memory(ctx), taken, bytes);
+        return status;
+    }
     if (!status) status = take_inputs(&call, inputs);
     if (status) goto end;
     call.recording = kdst__grad_enabled(ctx) && wants_record(op, inputs, count);

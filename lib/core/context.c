@@ -227,6 +227,12 @@ void kdst__next_stream(kdst_context *ctx, uint64_t *out_seed, uint64_t *out_stre
     *out_stream = ctx->stream++;
 }
 
+void kdst__context_set_stream(kdst_context *ctx, uint64_t seed, uint64_t stream)
+{
+    ctx->seed = seed;
+    ctx->stream = stream;
+}
+
 void kdst_context_cancel(kdst_context *ctx)
 {
     if (ctx) atomic_store(&ctx->cancelled, true);

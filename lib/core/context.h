@@ -83,6 +83,9 @@ const kdst__context_config *kdst__context_config_get(const kdst_context *ctx);
 /* Takes the next random stream: (seed, stream) name it for ever. */
 void kdst__next_stream(kdst_context *ctx, uint64_t *out_seed, uint64_t *out_stream);
 
+/* Puts the next stream back to what it was. */
+void kdst__context_set_stream(kdst_context *ctx, uint64_t seed, uint64_t stream);
+
 /* Pointer attached by an upper folder; `destroy` runs with the context (slots in falling order). */
 void *kdst__slot_get(const kdst_context *ctx, int slot);
 void kdst__slot_set(kdst_context *ctx, int slot, void *value, void (*destroy)(kdst_context *ctx, void *value));

@@ -36,6 +36,8 @@ static kdst_status check(kdst_context *ctx, const kdst_tensor *labels, int64_t c
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "virtual_teacher: labels %s",
             labels ? "belong to another context" : "are NULL");
+    kdst_status elements = kdst__tensor_need_data("virtual_teacher", labels);
+    if (elements) return elements;
     if (labels->dtype != KDST_DTYPE_INT32)
         return kdst__fail(
             ctx, KDST_STATUS_DTYPE, "virtual_teacher: labels are %s, expected int32",

@@ -124,7 +124,8 @@ kdst_status kdst_npy_save(kdst_tensor *tensor, const char *path)
     kdst__sink *sink;
     kdst__enter(ctx);
     if (path == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "npy_save: path is NULL");
-    kdst_status status = kdst__sink_open(ctx, "npy_save", path, &sink);
+    kdst_status status = kdst__tensor_need_data("npy_save", tensor);
+    if (status == KDST_STATUS_OK) status = kdst__sink_open(ctx, "npy_save", path, &sink);
     if (status != KDST_STATUS_OK) return status;
     status = write_tensor(sink, tensor);
     if (status == KDST_STATUS_OK) return kdst__sink_commit(sink);

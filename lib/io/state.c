@@ -84,6 +84,8 @@ kdst_status kdst__state_put(kdst_state *state, const char *function, const char 
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: tensor %s", function,
             tensor == NULL ? "is NULL" : "belongs to another context");
+    status = kdst__tensor_need_data(function, tensor);
+    if (status != KDST_STATUS_OK) return status;
     int64_t index = kdst__names_find(&state->tensors, name);
     if (index >= 0) {
         kdst__handle_retain(tensor);

@@ -39,7 +39,7 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
             x->shape[1], bn->channels);
     const kdst__batch_norm_attrs attrs = {kdst__layer_is_training(layer), bn->momentum, bn->eps};
     kdst_status status = kdst__batch_norm_run(x, bn->weight, bn->bias, bn->mean, bn->var, &attrs, out);
-    if (status == KDST_STATUS_OK && kdst__layer_is_training(layer)) {
+    if (status == KDST_STATUS_OK && kdst__layer_is_training(layer) && !kdst__tracing(layer->base.ctx)) {
         int32_t *count = kdst__tensor_data(bn->count);
         *count += *count < INT32_MAX;
         kdst__tensor_touch(bn->count);

@@ -82,6 +82,8 @@ kdst_status kdst_tensor_init(kdst_tensor *tensor, const char *kind, const kdst_o
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_init: kind is \"%.64s\", allowed are " KDST__INIT_KINDS, kind);
     kdst__init_config config;
-    kdst_status status = kdst__options_parse(ctx, "tensor_init", &kdst__schema_init, given, &config);
+    kdst_status status = kdst__tensor_need_data("tensor_init", tensor);
+    if (status == KDST_STATUS_OK)
+        status = kdst__options_parse(ctx, "tensor_init", &kdst__schema_init, given, &config);
     return status == KDST_STATUS_OK ? kdst__init_run(tensor, number, &config) : status;
 }

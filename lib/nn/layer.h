@@ -9,6 +9,7 @@
 #ifndef KDST_NN_LAYER_H
 #define KDST_NN_LAYER_H
 
+#include "autograd/graph.h"
 #include "autograd/ops.h"
 #include "nn/init.h"
 

@@ -50,9 +50,16 @@ kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, 
         out[i] = NULL;
     kdst_status status = check_inputs(layer, &ports, inputs, count);
     if (status != KDST_STATUS_OK) return status;
-    if (layer->keepers > 0) kdst__layer_forget_outputs(layer);
+    kdst__graph *graph = kdst__graph_of(layer->base.ctx);
+    const void *around = graph != NULL ? graph->owner : NULL;
+    if (graph != NULL)
+        graph->owner = layer;
+    else if (layer->keepers > 0)
+        kdst__layer_forget_outputs(layer);
     status = kind->run_many != NULL ? kind->run_many(layer, inputs, count, out) : kind->run(layer, inputs[0], out);
-    if (status == KDST_STATUS_OK && (layer->keeps || layer->hook_count > 0))
+    if (graph != NULL)
+        graph->owner = around;
+    else if (status == KDST_STATUS_OK && (layer->keeps || layer->hook_count > 0))
         status = kdst__layer_deliver(layer, ports.outputs, out);
     for (int64_t i = 0; i < ports.outputs && status != KDST_STATUS_OK; i++) {
         kdst_tensor_release(out[i]);

@@ -77,5 +77,7 @@ kdst_status kdst_layer_parameter_create(
             is_parameter);
     if (tensor->base.ctx != ctx)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "parameter: tensor belongs to another context");
+    status = kdst__tensor_need_data("parameter", tensor);
+    if (status != KDST_STATUS_OK) return status;
     return kdst__layer_parameter_new(ctx, name, tensor, is_parameter == 1, out);
 }

@@ -144,11 +144,13 @@ kdst_status kdst__tensor_assign(const char *function, kdst_tensor *destination, 
             destination->base.ctx, KDST_STATUS_SHAPE, "%s: the source is %s, the destination %s", function,
             kdst__shape_text(source->rank, source->shape, a),
             kdst__shape_text(destination->rank, destination->shape, b));
-    if (!kdst__tensor_count(source)) return KDST_STATUS_OK;
+    kdst_status status = kdst__tensor_need_data(function, source);
+    if (!status) status = kdst__tensor_need_data(function, destination);
+    if (status || !kdst__tensor_count(source)) return status;
     if (destination->storage == source->storage) {
         if (same_layout(destination, source)) return KDST_STATUS_OK;
         /* views of one storage may overlap: through a copy */
-        kdst_status status = kdst__tensor_new_like(function, source, false, &copy);
+        status = kdst__tensor_new_like(function, source, false, &copy);
         if (status) return status;
         kdst__layout_copy(source->rank, source->shape, kdst__tensor_layout(copy), kdst__tensor_layout(source));
         source = copy;
@@ -178,8 +180,10 @@ kdst_status kdst_tensor_copy(kdst_tensor *tensor, kdst_dtype dtype, kdst_tensor 
     kdst_context *ctx = tensor->base.ctx;
     kdst__enter(ctx);
     if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_copy: out is NULL");
-    kdst_status status =
-        kdst__tensor_new(ctx, "tensor_copy", dtype ? dtype : tensor->dtype, tensor->rank, tensor->shape, false, &copy);
+    kdst_status status = kdst__tensor_need_data("tensor_copy", tensor);
+    if (!status)
+        status = kdst__tensor_new(
+            ctx, "tensor_copy", dtype ? dtype : tensor->dtype, tensor->rank, tensor->shape, false, &copy);
     if (status) return status;
     kdst__layout_copy(tensor->rank, tensor->shape, kdst__tensor_layout(copy), kdst__tensor_layout(tensor));
     *out = copy;

@@ -34,6 +34,8 @@ kdst_status kdst_tensor_get_dlpack(kdst_tensor *tensor, void **out)
     kdst_context *ctx = tensor->base.ctx;
     kdst__enter(ctx);
     if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_get_dlpack: out is NULL");
+    kdst_status status = kdst__tensor_need_data("tensor_get_dlpack", tensor);
+    if (status) return status;
     exported *e = kdst__alloc_zero(kdst__context_memory(ctx), sizeof *e);
     if (!e) return kdst__fail_memory(ctx, "tensor_get_dlpack");
     for (int32_t i = 0; i < tensor->rank; i++) {

@@ -75,6 +75,8 @@ kdst_status kdst_tensor_set_value(kdst_tensor *tensor, double value)
         return kdst__fail(
             tensor->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_set_value: value is %g, which %s cannot hold",
             value, kdst_dtype_get_name(tensor->dtype));
+    kdst_status status = kdst__tensor_need_data("tensor_set_value", tensor);
+    if (status) return status;
     const source s = {.a = value, .draw = draw_value};
     fill(tensor, &s);
     return KDST_STATUS_OK;
@@ -86,6 +88,8 @@ static kdst_status fill_random(kdst_tensor *t, const char *function, source *s)
         return kdst__fail(
             t->base.ctx, KDST_STATUS_DTYPE, "%s: the tensor is %s, expected float32 or float64", function,
             kdst_dtype_get_name(t->dtype));
+    kdst_status status = kdst__tensor_need_data(function, t);
+    if (status) return status;
     kdst__next_stream(t->base.ctx, &s->seed, &s->stream);
     fill(t, s);
     return KDST_STATUS_OK;

@@ -26,6 +26,8 @@ kdst_status kdst_tensor_map(kdst_tensor *t, kdst_map_mode mode, void **out)
     if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_map: out is NULL");
     if (mode < KDST_MAP_READ || mode > KDST_MAP_READ_WRITE)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "tensor_map: mode is %d, allowed is 1 to 3", mode);
+    kdst_status status = kdst__tensor_need_data("tensor_map", t);
+    if (status) return status;
     if (t->map_mode) return kdst__fail(ctx, KDST_STATUS_STATE, "tensor_map: the tensor is mapped already");
     void *data = kdst__tensor_data(t);
     size_t copied = 0;
@@ -65,6 +67,8 @@ kdst_status kdst_tensor_unmap(kdst_tensor *t)
 
 static kdst_status check_bytes(kdst_tensor *t, const char *function, const void *memory, int64_t bytes)
 {
+    kdst_status status = kdst__tensor_need_data(function, t);
+    if (status) return status;
     if (!memory && bytes_of(t))
         return kdst__fail(t->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: the buffer is NULL", function);
     if (bytes < 0 || (size_t)bytes != bytes_of(t))
@@ -102,6 +106,8 @@ kdst_status kdst_tensor_get_value(kdst_tensor *tensor, double *out)
         return kdst__fail(
             tensor->base.ctx, KDST_STATUS_SHAPE, "tensor_get_value: the tensor is %s, expected one element",
             kdst__shape_text(tensor->rank, tensor->shape, text));
+    kdst_status status = kdst__tensor_need_data("tensor_get_value", tensor);
+    if (status) return status;
     const int64_t stride[KDST__MAX_RANK] = {0};
     kdst__layout_copy(
         tensor->rank, tensor->shape, (kdst__layout){KDST_DTYPE_FLOAT64, out, stride}, kdst__tensor_layout(tensor));

@@ -17,6 +17,13 @@ kdst__storage *kdst__storage_create(kdst__memory *memory, size_t bytes, bool zer
     return s;
 }
 
+kdst__storage *kdst__storage_create_shape(kdst__memory *memory)
+{
+    kdst__storage *s = kdst__storage_wrap(memory, NULL, NULL, NULL);
+    if (s) s->shape_only = true;
+    return s;
+}
+
 kdst__storage *kdst__storage_wrap(kdst__memory *memory, void *data, void *user_data, kdst_destroy_fn destroy)
 {
     kdst__storage *s = kdst__alloc_zero(memory, sizeof *s);

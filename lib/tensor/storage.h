@@ -7,6 +7,8 @@
 
 /* New memory of `bytes` (0 is fine); NULL when there is none. */
 kdst__storage *kdst__storage_create(kdst__memory *memory, size_t bytes, bool zero);
+/* Without elements, for tensors of which only the shape counts. */
+kdst__storage *kdst__storage_create_shape(kdst__memory *memory);
 /* Memory of the caller's; destroy(user_data) runs with the last reference. NULL when memory runs out: then destroy has not run. */
 kdst__storage *kdst__storage_wrap(kdst__memory *memory, void *data, void *user_data, kdst_destroy_fn destroy);
 void kdst__storage_retain(kdst__storage *storage);

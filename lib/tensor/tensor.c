@@ -249,6 +249,14 @@ bool kdst__tensor_same_shape(const kdst_tensor *a, const kdst_tensor *b)
     return a->rank == b->rank && !memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape);
 }
 
+kdst_status kdst__tensor_need_data(const char *function, const kdst_tensor *t)
+{
+    if (!t->storage->shape_only) return KDST_STATUS_OK;
+    return kdst__fail(
+        t->base.ctx, KDST_STATUS_STATE, "%s: the tensor has a shape but no elements, as everything in a trace",
+        function);
+}
+
 kdst_status kdst__tensor_axis(const char *function, const kdst_tensor *t, int64_t axis, int64_t *out)
 {
     if (axis >= t->rank || axis < -(int64_t)t->rank)

@@ -19,6 +19,7 @@ typedef struct kdst__storage {
     void *user_data; /* foreign memory: destroy(user_data) instead of freeing data */
     kdst_destroy_fn destroy;
     bool foreign;
+    bool shape_only; /* no elements, data is NULL: of a trace */
     uint64_t version;
 } kdst__storage;
 
@@ -91,6 +92,8 @@ kdst_status kdst__tensor_axis(const char *function, const kdst_tensor *t, int64_
 /* "[2, 3, 4]" into a buffer, for messages. */
 #define KDST__SHAPE_TEXT 128
 const char *kdst__shape_text(int64_t rank, const int64_t *shape, char text[KDST__SHAPE_TEXT]);
+/* STATE for a tensor of a trace, which has a shape but no elements; asked by every public function that reads or writes elements. */
+kdst_status kdst__tensor_need_data(const char *function, const kdst_tensor *t);
 /* Marks the storage as written to. */
 static inline void kdst__tensor_touch(kdst_tensor *t)
 {

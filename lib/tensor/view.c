@@ -12,12 +12,14 @@ kdst_status kdst__tensor_view(
 kdst_status kdst__tensor_to_contiguous(const char *function, kdst_tensor *t, kdst_tensor **out)
 {
     *out = NULL;
+    kdst_status status = kdst__tensor_need_data(function, t);
+    if (status) return status;
     if (kdst__tensor_contiguous(t)) {
         kdst__handle_retain(*out = t);
         return KDST_STATUS_OK;
     }
     kdst_tensor *copy = NULL;
-    kdst_status status = kdst__tensor_new_like(function, t, false, &copy);
+    status = kdst__tensor_new_like(function, t, false, &copy);
     if (status) return status;
     kdst__layout_copy(t->rank, t->shape, kdst__tensor_layout(copy), kdst__tensor_layout(t));
     *out = copy;

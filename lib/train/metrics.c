@@ -112,6 +112,9 @@ static kdst_status check_kinds(kdst_metrics *m, const kdst_tensor *logits, const
     if (logits->base.ctx != ctx || labels->base.ctx != ctx)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "metrics_add: %s belong to another context",
                           logits->base.ctx != ctx ? "logits" : "labels");
+    kdst_status status = kdst__tensor_need_data("metrics_add", logits);
+    if (!status) status = kdst__tensor_need_data("metrics_add", labels);
+    if (status) return status;
     if (!kdst__dtype_is_float(logits->dtype))
         return kdst__fail(ctx, KDST_STATUS_DTYPE, "metrics_add: logits are %s, expected float32 or float64",
                           kdst_dtype_get_name(logits->dtype));

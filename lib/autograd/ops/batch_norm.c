@@ -9,6 +9,7 @@
  * dbeta += sum dy, dgamma += sum dy xhat. x [N, C] or [N, C, H, W], all others [C]; gamma and beta may be NULL.
  * The running statistics are written after everything that can fail, hence outside of forward.
  */
+#include "autograd/graph.h"
 #include "autograd/ops.h"
 
 #include <inttypes.h>
@@ -123,6 +124,7 @@ const kdst__op kdst__op_batch_norm = {
     .min_inputs = 1,
     .max_inputs = INPUTS,
     .attr_bytes = sizeof(attrs),
+    .attr_schema = &kdst__schema_batch_norm, /* `options` comes first */
     .shape = shape,
     .forward = forward,
     .backward = backward,
@@ -162,7 +164,8 @@ kdst_status kdst__batch_norm_run(
     kdst_status status = refuse_gradient(ctx, running_mean, "running_mean");
     if (status == KDST_STATUS_OK) status = refuse_gradient(ctx, running_var, "running_var");
     if (status != KDST_STATUS_OK) return status;
-    bool moves = options->training && (running_mean != NULL || running_var != NULL) && x->rank >= 2;
+    bool moves =
+        options->training && (running_mean != NULL || running_var != NULL) && x->rank >= 2 && !kdst__tracing(ctx);
     int64_t c = moves ? channels(x) : 0;
     size_t bytes = (size_t)c * 2 * sizeof *a.batch;
     if (moves && (a.batch = kdst__alloc(kdst__context_memory(ctx), bytes)) == NULL)

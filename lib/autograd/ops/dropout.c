@@ -12,6 +12,11 @@ typedef struct attrs {
     double rate;
 } attrs;
 
+static const kdst__option shown[] = {
+    KDST__FLOAT_BELOW(attrs, rate, 0, 0, 1, "probability of a zero"),
+};
+static const kdst__schema attr_schema = {"dropout", shown, KDST__COUNT(shown), NULL, 0};
+
 /* Words of one Philox block. */
 #define WORDS 4
 /* Blocks worth a piece of work. */
@@ -71,6 +76,7 @@ const kdst__op kdst__op_dropout = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attr_bytes = sizeof(attrs),
+    .attr_schema = &attr_schema,
     .shape = kdst__op_same_as_input,
     .forward = forward,
     .backward = backward,

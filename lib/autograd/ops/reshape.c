@@ -14,6 +14,12 @@ typedef struct attrs {
     int64_t shape[KDST__MAX_RANK];
 } attrs;
 
+static const kdst__option shown[] = {
+    {"shape", KDST_OPTION_INTS, 0, -1, INFINITY, 0, "", "", -KDST__MAX_RANK, offsetof(attrs, shape),
+     offsetof(attrs, rank), "sizes of the result; -1: what is left"},
+};
+static const kdst__schema attr_schema = {"reshape", shown, KDST__COUNT(shown), NULL, 0};
+
 static kdst_status mismatch(kdst__call *call)
 {
     const attrs *a = call->attrs;
@@ -82,6 +88,7 @@ const kdst__op kdst__op_reshape = {
     .strided = true,
     .makes_out = true,
     .attr_bytes = sizeof(attrs),
+    .attr_schema = &attr_schema,
     .shape = shape,
     .forward = forward,
     .backward = backward,

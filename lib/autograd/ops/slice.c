@@ -13,6 +13,14 @@ typedef struct attrs {
     int64_t axis, start, stop, step;
 } attrs;
 
+static const kdst__option shown[] = {
+    KDST__INT(attrs, axis, 0, 0, KDST__MAX_RANK - 1, "the axis that is cut"),
+    KDST__INT(attrs, start, 0, 0, INFINITY, "first element"),
+    KDST__INT(attrs, stop, 0, 0, INFINITY, "behind the last element"),
+    KDST__INT(attrs, step, 1, 1, INFINITY, "distance of elements"),
+};
+static const kdst__schema attr_schema = {"slice", shown, KDST__COUNT(shown), NULL, 0};
+
 static kdst_status shape(kdst__call *call)
 {
     attrs *at = call->attrs;
@@ -74,6 +82,7 @@ const kdst__op kdst__op_slice = {
     .strided = true,
     .makes_out = true,
     .attr_bytes = sizeof(attrs),
+    .attr_schema = &attr_schema,
     .shape = shape,
     .forward = forward,
     .backward = backward,

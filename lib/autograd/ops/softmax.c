@@ -11,6 +11,11 @@ typedef struct attrs {
     int64_t axis;
 } attrs;
 
+static const kdst__option shown[] = {
+    KDST__INT(attrs, axis, 0, 0, KDST__MAX_RANK - 1, "the axis that sums to 1"),
+};
+static const kdst__schema attr_schema = {"softmax", shown, KDST__COUNT(shown), NULL, 0};
+
 /* The tensor as [outer, n, inner] around the axis. */
 typedef struct rows {
     int64_t outer, n, inner;
@@ -80,6 +85,7 @@ const kdst__op kdst__op_softmax = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attr_bytes = sizeof(attrs),
+    .attr_schema = &attr_schema,
     .shape = shape,
     .forward = softmax_forward,
     .backward = softmax_backward,
@@ -91,6 +97,7 @@ const kdst__op kdst__op_log_softmax = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attr_bytes = sizeof(attrs),
+    .attr_schema = &attr_schema,
     .shape = shape,
     .forward = log_softmax_forward,
     .backward = log_softmax_backward,

@@ -10,6 +10,12 @@ typedef struct attrs {
     int64_t a, b;
 } attrs;
 
+static const kdst__option shown[] = {
+    KDST__INT(attrs, a, 0, 0, KDST__MAX_RANK - 1, "one axis"),
+    KDST__INT(attrs, b, 0, 0, KDST__MAX_RANK - 1, "the other one"),
+};
+static const kdst__schema attr_schema = {"transpose", shown, KDST__COUNT(shown), NULL, 0};
+
 static void swap(int64_t *values, int64_t a, int64_t b)
 {
     int64_t kept = values[a];
@@ -63,6 +69,7 @@ const kdst__op kdst__op_transpose = {
     .strided = true,
     .makes_out = true,
     .attr_bytes = sizeof(attrs),
+    .attr_schema = &attr_schema,
     .shape = shape,
     .forward = forward,
     .backward = backward,
