@@ -24,17 +24,12 @@ static int64_t times(int64_t a, int64_t b)
     return __builtin_mul_overflow(a, b, &product) ? -1 : product;
 }
 
-/* Tokens of x [T, N, I] times the elements of the two matrices, which are inputs of rank 2. */
+/* Tokens of x [T, N, D] times the elements of w_ih and w_hh. */
 static int64_t lstm(const kdst_trace *trace, int64_t op)
 {
     const kdst__graph_value *x = kdst__trace_input(trace, op, 0);
-    int64_t weights = 0;
-    for (int32_t i = 1; i < trace->graph.ops[op].count; i++) {
-        const kdst__graph_value *w = kdst__trace_input(trace, op, i);
-        if (w != NULL && w->rank == 2 && w->role != KDST_VALUE_RESULT && w->role != KDST_VALUE_INPUT)
-            weights += count_of(w, 0);
-    }
-    return times(x->rank == 3 ? x->shape[0] * x->shape[1] : x->shape[0], weights);
+    int64_t weights = count_of(kdst__trace_input(trace, op, 1), 0) + count_of(kdst__trace_input(trace, op, 2), 0);
+    return times(x->shape[0] * x->shape[1], weights);
 }
 
 int64_t kdst__trace_macs(const kdst_trace *trace, int64_t op)
