@@ -69,6 +69,42 @@ KDST_API KDST_NODISCARD kdst_status kdst_lstm_cell(
     kdst_tensor *x, kdst_tensor *h, kdst_tensor *c, kdst_tensor *w_ih, kdst_tensor *w_hh, kdst_tensor *b_ih,
     kdst_tensor *b_hh, kdst_tensor **out_h, kdst_tensor **out_c);
 
+/* ---- layers ---- */
+
+/** Layer of kdst_embedding; parameter "weight" [V, D], drawn from N(0, 1), the row of the padding index 0.
+ *
+ *  Input: int32 tokens of any shape; output: their shape + [D].
+ *
+ *  @param      ctx         the context; retained by the layer
+ *  @param      vocabulary  V, at least 1
+ *  @param      features    D, at least 1
+ *  @param      options     nullable; schema "layer.embedding": padding_index [-1,V) = -1 (none), dtype "float32" | "float64"
+ *  @param[out] out         new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_embedding_create(
+    kdst_context *ctx, int64_t vocabulary, int64_t features, const kdst_options *options, kdst_layer **out);
+
+/** Layer of kdst_lstm, with several layers and directions where wanted.
+ *
+ *  Inputs: x [T, N, D]; optional lengths int32 [N], h0 and c0 [layers x directions, N, H]. Outputs: h of every step
+ *  [T, N, directions x H], the last h and the last c [layers x directions, N, H]. Parameters, for each layer l and with "_reverse"
+ *  behind for the second direction: "weight_ih_l0" [4H, D], "weight_hh_l0" [4H, H], "bias_ih_l0" and "bias_hh_l0" [4H], all uniform in
+ *  +-1/sqrt(H).
+ *
+ *  @param      ctx       the context; retained by the layer
+ *  @param      features  D, at least 1
+ *  @param      hidden    H, at least 1
+ *  @param      options   nullable; schema "layer.lstm": num_layers [1,32] = 1, bidirectional 0 | 1 = 0, bias 0 | 1 = 1,
+ *                        dropout [0,1) = 0 (between layers, in training mode), result "all" (three outputs) | "sequence" (the first alone)
+ *                        | "last" (the last layer's last h alone, [N, directions x H]), dtype "float32" | "float64"
+ *  @param[out] out       new; run with kdst_layer_run_many, or kdst_layer_run where it has one output and gets x alone; released with
+ *                        kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_lstm_create(
+    kdst_context *ctx, int64_t features, int64_t hidden, const kdst_options *options, kdst_layer **out);
+
 #ifdef __cplusplus
 }
 #endif

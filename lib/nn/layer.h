@@ -167,6 +167,21 @@ enum {
     KDST__ACTIVATION_IDENTITY
 };
 
+typedef struct kdst__embedding_config {
+    int64_t padding_index;
+    int32_t dtype;
+} kdst__embedding_config;
+
+typedef struct kdst__lstm_config {
+    int64_t num_layers, bidirectional, bias;
+    double dropout;
+    int32_t result, dtype; /* result: all, sequence, last */
+} kdst__lstm_config;
+
+kdst_status kdst__layer_embedding_new(
+    kdst_context *ctx, int64_t vocabulary, int64_t features, const kdst__embedding_config *config, kdst_layer **out);
+kdst_status kdst__layer_lstm_new(
+    kdst_context *ctx, int64_t features, int64_t hidden, const kdst__lstm_config *config, kdst_layer **out);
 kdst_status kdst__layer_linear_new(
     kdst_context *ctx, int64_t in, int64_t out_features, const kdst__weighted_config *config, kdst_layer **out);
 kdst_status kdst__layer_conv2d_new(
@@ -195,6 +210,7 @@ kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, 
 kdst_status kdst__layer_begin(kdst_context *ctx, const char *function, kdst_layer **out);
 
 extern const kdst__schema kdst__schema_layer_linear, kdst__schema_layer_conv2d, kdst__schema_layer_batch_norm,
-    kdst__schema_layer_residual, kdst__schema_layer_custom, kdst__schema_layer_activation;
+    kdst__schema_layer_residual, kdst__schema_layer_custom, kdst__schema_layer_activation,
+    kdst__schema_layer_embedding, kdst__schema_layer_lstm;
 
 #endif
