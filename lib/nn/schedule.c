@@ -1,84 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Schedules: the factor on the learning rate at optimiser step s, from 0.
+/* Schedules: what every kind has, the factor 1, and warm-up around another schedule. The formulas of the kinds are in
+ * schedule_decay.c, schedule_cosine.c, schedule_one_cycle.c and schedule_plateau.c.
  *
- * constant 1; step gamma^k with k the milestones <= s plus floor(s / every); cosine m + (1 - m)(1 + cos(pi t)) / 2
- * with t = (s - warmup) / (total - warmup) (Loshchilov and Hutter, SGDR, 2017). Warm-up rises linearly, m/N for m = 1 … N.
+ * Warm-up: steps 0 to N - 1 multiply the inner schedule's factor by start + (1 - start) (s + 1) / N; with shift the inner one
+ * sees s - N, and 0 during the warm-up.
  */
-#include "core/options.h"
-#include "core/context.h"
-
-#include <kdst/schedule.h>
+#include "nn/schedule.h"
 
 #include <inttypes.h>
 
-typedef struct step_config {
-    int64_t milestones[KDST__MAX_LIST], milestones_count, every, warmup;
-    double gamma, warmup_start;
-} step_config;
+/* ---- life ---- */
 
-typedef struct cosine_config {
-    int64_t warmup;
-    double minimum;
-} cosine_config;
-
-/* Step numbers stay exact in a double. */
-#define MOST 9007199254740992.0
-
-static const kdst__option step_options[] = {
-    KDST__INTS_UPTO(step_config, milestones, KDST__MAX_LIST, 1, MOST, "rising step numbers, each multiplies by gamma"),
-    KDST__INT(step_config, every, 0, 0, MOST, "multiply by gamma every so many steps; 0: never"),
-    KDST__FLOAT(step_config, gamma, 0.1, 0, INFINITY, "factor of one decay"),
-    KDST__INT(step_config, warmup, 0, 0, MOST, "steps of linear warm-up"),
-    KDST__FLOAT(step_config, warmup_start, 0, 0, 1, "factor that the warm-up starts from"),
-};
-const kdst__schema kdst__schema_schedule_step = {"schedule.step", step_options, KDST__COUNT(step_options), NULL, 0};
-
-static const kdst__option cosine_options[] = {
-    KDST__INT(cosine_config, warmup, 0, 0, MOST, "steps of linear warm-up, below total"),
-    KDST__FLOAT(cosine_config, minimum, 0, 0, 1, "factor at the end"),
-};
-const kdst__schema kdst__schema_schedule_cosine = {
-    "schedule.cosine", cosine_options, KDST__COUNT(cosine_options), NULL, 0};
-
-struct kdst_schedule {
-    kdst__handle base;
-    double (*factor)(const kdst_schedule *schedule, int64_t step);
-    step_config step;
-    cosine_config cosine;
-    int64_t total;
-};
-
-static const kdst__class class = {"schedule", NULL};
-
-static double constant_factor(const kdst_schedule *schedule, int64_t step)
+static void destroy(void *object)
 {
-    (void)schedule, (void)step;
-    return 1;
+    kdst__handle_release(((kdst_schedule *)object)->inner);
 }
 
-static double step_factor(const kdst_schedule *schedule, int64_t step)
-{
-    const step_config *c = &schedule->step;
-    int64_t decays = c->every > 0 ? step / c->every : 0;
-    for (int64_t i = 0; i < c->milestones_count; i++)
-        decays += c->milestones[i] <= step;
-    double factor = decays > 0 ? pow(c->gamma, (double)decays) : 1;
-    if (step < c->warmup) factor *= c->warmup_start + (1 - c->warmup_start) * ((double)(step + 1) / (double)c->warmup);
-    return factor;
-}
+static const kdst__class class = {"schedule", destroy};
 
-static double cosine_factor(const kdst_schedule *schedule, int64_t step)
-{
-    const cosine_config *c = &schedule->cosine;
-    const double pi = 3.14159265358979323846;
-    if (step < c->warmup) return (double)(step + 1) / (double)c->warmup;
-    if (step >= schedule->total) return c->minimum;
-    double t = (double)(step - c->warmup) / (double)(schedule->total - c->warmup);
-    return c->minimum + (1 - c->minimum) * (1 + cos(pi * t)) / 2;
-}
-
-/* Beginning of every creator. */
-static kdst_status begin(kdst_context *ctx, const char *function, kdst_schedule **out)
+kdst_status kdst__schedule_begin(kdst_context *ctx, const char *function, kdst_schedule **out)
 {
     if (out != NULL) *out = NULL;
     if (ctx == NULL) return KDST_STATUS_INVALID_ARGUMENT;
@@ -87,56 +27,19 @@ static kdst_status begin(kdst_context *ctx, const char *function, kdst_schedule 
     return KDST_STATUS_OK;
 }
 
-static kdst_status create(kdst_context *ctx, double (*factor)(const kdst_schedule *, int64_t), kdst_schedule **out)
+kdst_status kdst__schedule_new(kdst_context *ctx, const kdst__schedule_kind *kind, kdst_schedule **out)
 {
-    *out = kdst__handle_create(ctx, &class, sizeof **out);
+    *out = kdst__handle_create(ctx, &class, kind->bytes);
     if (*out == NULL) return KDST_STATUS_OUT_OF_MEMORY;
-    (*out)->factor = factor;
+    (*out)->kind = kind;
     return KDST_STATUS_OK;
 }
 
-kdst_status kdst_schedule_constant_create(kdst_context *ctx, kdst_schedule **out)
+kdst_status kdst__schedule_check_total(kdst_context *ctx, const char *function, int64_t total)
 {
-    kdst_status status = begin(ctx, "schedule_constant", out);
-    return status == KDST_STATUS_OK ? create(ctx, constant_factor, out) : status;
-}
-
-kdst_status kdst_schedule_step_create(kdst_context *ctx, const kdst_options *given, kdst_schedule **out)
-{
-    step_config config;
-    kdst_status status = begin(ctx, "schedule_step", out);
-    if (status == KDST_STATUS_OK)
-        status = kdst__options_parse(ctx, "schedule_step", &kdst__schema_schedule_step, given, &config);
-    for (int64_t i = 1; status == KDST_STATUS_OK && i < config.milestones_count; i++)
-        if (config.milestones[i] <= config.milestones[i - 1])
-            status = kdst__fail(
-                ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_step: milestones must rise, %" PRId64 " follows %" PRId64,
-                config.milestones[i], config.milestones[i - 1]);
-    if (status == KDST_STATUS_OK) status = create(ctx, step_factor, out);
-    if (status == KDST_STATUS_OK) (*out)->step = config;
-    return status;
-}
-
-kdst_status
-kdst_schedule_cosine_create(kdst_context *ctx, int64_t total, const kdst_options *given, kdst_schedule **out)
-{
-    cosine_config config;
-    kdst_status status = begin(ctx, "schedule_cosine", out);
-    if (status == KDST_STATUS_OK && total < 1)
-        status = kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_cosine: total is %" PRId64 ", allowed is 1 and more", total);
-    if (status == KDST_STATUS_OK)
-        status = kdst__options_parse(ctx, "schedule_cosine", &kdst__schema_schedule_cosine, given, &config);
-    if (status == KDST_STATUS_OK && config.warmup >= total)
-        status = kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT,
-            "schedule_cosine: warmup is %" PRId64 ", allowed is less than total, %" PRId64, config.warmup, total);
-    if (status == KDST_STATUS_OK) status = create(ctx, cosine_factor, out);
-    if (status == KDST_STATUS_OK) {
-        (*out)->cosine = config;
-        (*out)->total = total;
-    }
-    return status;
+    if (total >= 1) return KDST_STATUS_OK;
+    return kdst__fail(
+        ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: total is %" PRId64 ", allowed is 1 and more", function, total);
 }
 
 void kdst_schedule_retain(kdst_schedule *schedule)
@@ -149,6 +52,84 @@ void kdst_schedule_release(kdst_schedule *schedule)
     kdst__handle_release(schedule);
 }
 
+/* ---- constant ---- */
+
+static double constant_factor(const kdst_schedule *schedule, int64_t step)
+{
+    (void)schedule, (void)step;
+    return 1;
+}
+
+static const kdst__schedule_kind constant_kind = {
+    .name = "schedule_constant", .bytes = sizeof(kdst_schedule), .factor = constant_factor};
+
+kdst_status kdst_schedule_constant_create(kdst_context *ctx, kdst_schedule **out)
+{
+    kdst_status status = kdst__schedule_begin(ctx, constant_kind.name, out);
+    return status == KDST_STATUS_OK ? kdst__schedule_new(ctx, &constant_kind, out) : status;
+}
+
+/* ---- warm-up ---- */
+
+typedef struct warmup_config {
+    double start;
+    int64_t shift;
+} warmup_config;
+
+typedef struct warmup {
+    kdst_schedule base;
+    warmup_config config;
+    int64_t steps;
+} warmup;
+
+static const kdst__option warmup_options[] = {
+    KDST__FLOAT(warmup_config, start, 0, 0, 1, "factor that the warm-up starts from"),
+    KDST__INT(warmup_config, shift, 0, 0, 1, "1: the schedule begins after the warm-up; 0: with it"),
+};
+const kdst__schema kdst__schema_schedule_warmup = {
+    "schedule.warmup", warmup_options, KDST__COUNT(warmup_options), NULL, 0};
+
+static double warmup_factor(const kdst_schedule *schedule, int64_t step)
+{
+    const warmup *w = (const warmup *)schedule;
+    const kdst_schedule *inner = schedule->inner;
+    bool warming = step < w->steps;
+    int64_t seen = !w->config.shift ? step : warming ? 0 : step - w->steps;
+    double factor = inner->kind->factor(inner, seen);
+    if (!warming) return factor;
+    return factor * (w->config.start + (1 - w->config.start) * ((double)(step + 1) / (double)w->steps));
+}
+
+static const kdst__schedule_kind warmup_kind = {
+    .name = "schedule_warmup", .bytes = sizeof(warmup), .factor = warmup_factor};
+
+kdst_status
+kdst_schedule_warmup_create(kdst_schedule *schedule, int64_t steps, const kdst_options *given, kdst_schedule **out)
+{
+    warmup_config config;
+    if (out != NULL) *out = NULL;
+    if (schedule == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = schedule->base.ctx;
+    kdst_status status = kdst__schedule_begin(ctx, warmup_kind.name, out);
+    if (status == KDST_STATUS_OK && (steps < 0 || (double)steps > KDST__SCHEDULE_MOST))
+        status = kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: steps is %" PRId64 ", allowed is 0 to %.0f", warmup_kind.name,
+            steps, KDST__SCHEDULE_MOST);
+    if (status == KDST_STATUS_OK && schedule->inner != NULL)
+        status =
+            kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: the schedule is a warm-up itself", warmup_kind.name);
+    if (status == KDST_STATUS_OK)
+        status = kdst__options_parse(ctx, warmup_kind.name, &kdst__schema_schedule_warmup, given, &config);
+    if (status == KDST_STATUS_OK) status = kdst__schedule_new(ctx, &warmup_kind, out);
+    if (status != KDST_STATUS_OK) return status;
+    ((warmup *)*out)->config = config;
+    ((warmup *)*out)->steps = steps;
+    kdst__handle_retain((*out)->inner = schedule);
+    return KDST_STATUS_OK;
+}
+
+/* ---- use ---- */
+
 kdst_status kdst_schedule_get_factor(kdst_schedule *schedule, int64_t step, double *out)
 {
     if (schedule == NULL) return KDST_STATUS_INVALID_ARGUMENT;
@@ -158,6 +139,66 @@ kdst_status kdst_schedule_get_factor(kdst_schedule *schedule, int64_t step, doub
     if (step < 0)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_get_factor: step is %" PRId64 ", allowed is 0 and more", step);
-    *out = schedule->factor(schedule, step);
+    *out = schedule->kind->factor(schedule, step);
+    return KDST_STATUS_OK;
+}
+
+kdst_schedule *kdst__schedule_watcher(kdst_schedule *schedule)
+{
+    if (schedule != NULL && schedule->inner != NULL) schedule = schedule->inner;
+    return schedule != NULL && schedule->kind->observe != NULL ? schedule : NULL;
+}
+
+kdst_status kdst_schedule_observe(kdst_schedule *schedule, double value)
+{
+    if (schedule == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = schedule->base.ctx;
+    kdst__enter(ctx);
+    if (isnan(value)) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_observe: value is nan");
+    kdst_schedule *watcher = kdst__schedule_watcher(schedule);
+    if (watcher != NULL) watcher->kind->observe(watcher, value);
+    return KDST_STATUS_OK;
+}
+
+int64_t kdst_schedule_get_state_count(const kdst_schedule *schedule)
+{
+    const kdst_schedule *watcher = kdst__schedule_watcher((kdst_schedule *)(uintptr_t)schedule);
+    return watcher != NULL ? watcher->kind->state_count : 0;
+}
+
+kdst_status kdst_schedule_get_state(kdst_schedule *schedule, double *out, int64_t count)
+{
+    if (schedule == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = schedule->base.ctx;
+    kdst__enter(ctx);
+    int64_t wanted = kdst_schedule_get_state_count(schedule);
+    if (count != wanted || (out == NULL && count > 0))
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "schedule_get_state: room for %" PRId64 " numbers, the state has %" PRId64, out == NULL ? 0 : count,
+            wanted);
+    kdst_schedule *watcher = kdst__schedule_watcher(schedule);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = watcher->kind->state(watcher)[i];
+    return KDST_STATUS_OK;
+}
+
+kdst_status kdst_schedule_set_state(kdst_schedule *schedule, const double *state, int64_t count)
+{
+    if (schedule == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = schedule->base.ctx;
+    kdst__enter(ctx);
+    int64_t wanted = kdst_schedule_get_state_count(schedule);
+    if (count != wanted || (state == NULL && count > 0))
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_set_state: %" PRId64 " numbers, the state has %" PRId64,
+            state == NULL ? 0 : count, wanted);
+    kdst_schedule *watcher = kdst__schedule_watcher(schedule);
+    if (watcher != NULL && !watcher->kind->state_fits(state))
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "schedule_set_state: %g, %g, %g, %g are no state of a plateau", state[0],
+            state[1], state[2], state[3]);
+    for (int64_t i = 0; i < count; i++)
+        watcher->kind->state(watcher)[i] = state[i];
     return KDST_STATUS_OK;
 }
