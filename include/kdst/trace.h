@@ -19,11 +19,13 @@ typedef struct kdst_trace kdst_trace;
 
 /** What a value is. */
 typedef int32_t kdst_value_role;
-#define KDST_VALUE_INPUT     1 /**< input of the network */
-#define KDST_VALUE_PARAMETER 2 /**< trained */
-#define KDST_VALUE_BUFFER    3 /**< state that is not trained, such as running statistics */
-#define KDST_VALUE_CONSTANT  4 /**< tensor that is not part of the state */
-#define KDST_VALUE_RESULT    5 /**< made by an operation */
+enum {
+    KDST_VALUE_INPUT     = 1, /**< input of the network */
+    KDST_VALUE_PARAMETER = 2, /**< trained */
+    KDST_VALUE_BUFFER    = 3, /**< state that is not trained, such as running statistics */
+    KDST_VALUE_CONSTANT  = 4, /**< tensor that is not part of the state */
+    KDST_VALUE_RESULT    = 5  /**< made by an operation */
+};
 
 /** Traces a network.
  *
