@@ -70,6 +70,21 @@ KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_cifar(
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_npy(
     kdst_context *ctx, const char *images, const char *labels, const kdst_options *options, kdst_dataset **out);
 
+/** Reads images and labels of one npz file.
+ *
+ *  uint8 images stay uint8; every other type becomes float32 and is taken as it is, unscaled.
+ *
+ *  @param      ctx      the context; retained by the data set
+ *  @param      path     UTF-8
+ *  @param      options  nullable; schema "dataset.npz": images = "images" and labels = "labels" (names of the members), layout "nchw" |
+ *                       "nhwc", classes [0,1000000] = 0 (the largest label + 1)
+ *  @param[out] out      new; released with kdst_dataset_release
+ *  @status INVALID_ARGUMENT (NULL, option, label out of range, pixel not finite), NOT_FOUND (the file, a member), IO, FORMAT (as
+ *          kdst_npz_load), SHAPE, DTYPE (labels not integers), UNSUPPORTED, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_npz(
+    kdst_context *ctx, const char *path, const kdst_options *options, kdst_dataset **out);
+
 /** Splits into two data sets without a common sample, as class-balanced as the counts allow.
  *
  *  The first gets floor or ceil of count * n_k / N samples of a class with n_k; which ones is a pure function of seed and the labels.

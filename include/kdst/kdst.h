@@ -19,6 +19,7 @@
 #include <kdst/metrics.h>
 #include <kdst/model.h>
 #include <kdst/npy.h>
+#include <kdst/npz.h>
 #include <kdst/ops.h>
 #include <kdst/optimizer.h>
 #include <kdst/options.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pairs of npy files: images [N, H, W], [N, C, H, W] or [N, H, W, C], and labels [N]. lib/io reads the files. */
-#include "data/dataset.h"
+#include "data/npy.h"
 
 #include "core/options.h"
 
@@ -19,10 +19,8 @@ static const kdst__option options_table[] = {
 };
 const kdst__schema kdst__schema_dataset_npy = {"dataset.npy", options_table, KDST__COUNT(options_table), NULL, 0};
 
-static const char function[] = "dataset_load_npy";
-
 /* `t`, or a copy of another type. */
-static kdst_status to_type(kdst_tensor *t, kdst_dtype dtype, kdst_tensor **out)
+static kdst_status to_type(const char *function, kdst_tensor *t, kdst_dtype dtype, kdst_tensor **out)
 {
     if (t->dtype == dtype) {
         kdst__handle_retain(*out = t);
@@ -33,7 +31,7 @@ static kdst_status to_type(kdst_tensor *t, kdst_dtype dtype, kdst_tensor **out)
 }
 
 /* The same pixels as [N, C, H, W]. */
-static kdst_status arrange(kdst_tensor *t, bool nhwc, kdst_tensor **out)
+static kdst_status arrange(const char *function, kdst_tensor *t, bool nhwc, kdst_tensor **out)
 {
     const int64_t *size = t->shape, *stride = t->stride;
     int32_t c = nhwc ? 3 : 1, h = nhwc ? 1 : 2;
@@ -52,40 +50,38 @@ static kdst_status arrange(kdst_tensor *t, bool nhwc, kdst_tensor **out)
     return kdst__tensor_view(function, t, 4, shape, step, t->offset, out);
 }
 
-static kdst_status load_images(kdst_context *ctx, const char *path, bool nhwc, kdst_tensor **out)
+kdst_status kdst__dataset_from_arrays(
+    const char *function, kdst_tensor *images, kdst_tensor *labels, bool nhwc, int64_t classes, kdst_dataset **out)
 {
-    kdst_tensor *raw = NULL, *typed = NULL;
-    kdst_status status = kdst_npy_load(ctx, path, NULL, &raw);
-    if (!status) status = to_type(raw, raw->dtype == KDST_DTYPE_UINT8 ? KDST_DTYPE_UINT8 : KDST_DTYPE_FLOAT32, &typed);
-    if (!status) status = arrange(typed, nhwc, out);
+    kdst_tensor *typed = NULL, *x = NULL, *y = NULL;
+    kdst_dtype dtype = images->dtype == KDST_DTYPE_UINT8 ? KDST_DTYPE_UINT8 : KDST_DTYPE_FLOAT32;
+    *out = NULL;
+    if (labels->dtype != KDST_DTYPE_INT32 && labels->dtype != KDST_DTYPE_UINT8)
+        return kdst__fail(
+            labels->base.ctx, KDST_STATUS_DTYPE, "%s: labels are %s, expected integers", function,
+            kdst_dtype_get_name(labels->dtype));
+    kdst_status status = to_type(function, labels, KDST_DTYPE_INT32, &y);
+    if (!status) status = to_type(function, images, dtype, &typed);
+    if (!status) status = arrange(function, typed, nhwc, &x);
+    if (!status) status = kdst__dataset_new(images->base.ctx, function, x, y, classes, out);
+    kdst__handle_release(x);
     kdst__handle_release(typed);
-    kdst__handle_release(raw);
-    return status;
-}
-
-static kdst_status load_labels(kdst_context *ctx, const char *path, kdst_tensor **out)
-{
-    kdst_tensor *raw = NULL;
-    kdst_status status = kdst_npy_load(ctx, path, NULL, &raw);
-    if (!status && raw->dtype != KDST_DTYPE_INT32 && raw->dtype != KDST_DTYPE_UINT8)
-        status = kdst__fail(
-            ctx, KDST_STATUS_DTYPE, "%s: labels are %s, expected integers", function, kdst_dtype_get_name(raw->dtype));
-    if (!status) status = to_type(raw, KDST_DTYPE_INT32, out);
-    kdst__handle_release(raw);
+    kdst__handle_release(y);
     return status;
 }
 
 kdst_status kdst_dataset_load_npy(
     kdst_context *ctx, const char *images, const char *labels, const kdst_options *options, kdst_dataset **out)
 {
+    static const char function[] = "dataset_load_npy";
     config c;
     kdst_tensor *x = NULL, *y = NULL;
     kdst_status status = kdst__dataset_begin(ctx, function, images, labels, out);
     if (status) return status;
     status = kdst__options_parse(ctx, function, &kdst__schema_dataset_npy, options, &c);
-    if (!status) status = load_labels(ctx, labels, &y);
-    if (!status) status = load_images(ctx, images, c.layout == NHWC, &x);
-    if (!status) status = kdst__dataset_new(ctx, function, x, y, c.classes, out);
+    if (!status) status = kdst_npy_load(ctx, labels, NULL, &y);
+    if (!status) status = kdst_npy_load(ctx, images, NULL, &x);
+    if (!status) status = kdst__dataset_from_arrays(function, x, y, c.layout == NHWC, c.classes, out);
     kdst__handle_release(y);
     kdst__handle_release(x);
     return status;

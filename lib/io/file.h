@@ -18,6 +18,20 @@ typedef struct kdst__source kdst__source;
 kdst_status kdst__source_open(kdst_context *ctx, const char *function, const char *path, kdst__source **out);
 /* The same for a format that may begin with the two bytes of gzip: always read as it is. */
 kdst_status kdst__source_open_plain(kdst_context *ctx, const char *function, const char *path, kdst__source **out);
+/* A part of a file, such as a member of an archive. */
+typedef struct kdst__part {
+    const char *name;       /* for messages, or NULL */
+    uint64_t offset, bytes; /* where it lies */
+    bool deflated, checked; /* packed; size and crc32 are known and are compared at the end */
+    uint64_t size;          /* of what is read: when not deflated, of the part */
+    uint32_t crc32;
+} kdst__part;
+
+/* A part of a file as if it were one; FORMAT when the file is too short. Everything in `part` must outlive the source. */
+kdst_status kdst__source_open_part(
+    kdst_context *ctx, const char *function, const char *path, const kdst__part *part, kdst__source **out);
+/* Bytes of the file, or of the part as it lies there. */
+uint64_t kdst__source_size(const kdst__source *source);
 /* Exactly `bytes`; FORMAT "the file ends after 12 of 16 bytes of its header" (`what` = "its header"), IO, FORMAT for
  * corrupt gzip. */
 kdst_status kdst__source_read(kdst__source *source, const char *what, void *out, size_t bytes);

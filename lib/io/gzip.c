@@ -8,11 +8,13 @@
 
 #  include <zlib.h>
 
-#  define WINDOW_BITS (15 + 16) /* largest window, gzip's header and trailer only */
+#  define GZIP_BITS (15 + 16) /* largest window, gzip's header and trailer only */
+#  define BARE_BITS (-15)     /* largest window, neither */
 
 struct kdst__gzip {
     kdst__memory *memory;
     z_stream stream;
+    bool bare, ended;
     bool inside; /* a member */
 };
 
@@ -33,16 +35,17 @@ static void deallocate(voidpf opaque, voidpf pointer)
     kdst__free(opaque, block, *(size_t *)block);
 }
 
-kdst_status kdst__gzip_create(kdst__memory *memory, kdst__gzip **out)
+kdst_status kdst__gzip_create(kdst__memory *memory, bool bare, kdst__gzip **out)
 {
     *out = NULL;
     kdst__gzip *gzip = kdst__alloc_zero(memory, sizeof *gzip);
     if (gzip == NULL) return KDST_STATUS_OUT_OF_MEMORY;
     gzip->memory = memory;
+    gzip->bare = gzip->inside = bare; /* bare data begin at once */
     gzip->stream.zalloc = allocate;
     gzip->stream.zfree = deallocate;
     gzip->stream.opaque = memory;
-    int result = inflateInit2(&gzip->stream, WINDOW_BITS);
+    int result = inflateInit2(&gzip->stream, bare ? BARE_BITS : GZIP_BITS);
     if (result != Z_OK) {
         kdst__free(memory, gzip, sizeof *gzip);
         return result == Z_MEM_ERROR ? KDST_STATUS_OUT_OF_MEMORY : KDST_STATUS_UNSUPPORTED;
@@ -64,6 +67,7 @@ kdst__gzip_run(kdst__gzip *gzip, const unsigned char **in, size_t *in_bytes, uns
     const size_t most = (size_t)1 << 30; /* zlib counts in unsigned int */
     z_stream *z = &gzip->stream;
     int result = Z_OK;
+    if (gzip->ended && *in_bytes > 0) return KDST__GZIP_CORRUPT;
     while (*in_bytes > 0 && *out_bytes > 0 && result == Z_OK) {
         size_t given = *in_bytes < most ? *in_bytes : most, room = *out_bytes < most ? *out_bytes : most;
         z->next_in = (Bytef *)(uintptr_t)*in;
@@ -78,6 +82,8 @@ kdst__gzip_run(kdst__gzip *gzip, const unsigned char **in, size_t *in_bytes, uns
         *out += room - z->avail_out;
         if (result == Z_STREAM_END) {
             gzip->inside = false;
+            gzip->ended = gzip->bare;
+            if (gzip->ended) return *in_bytes == 0 ? KDST__GZIP_OK : KDST__GZIP_CORRUPT;
             result = inflateReset(z);
         }
     }
@@ -92,14 +98,15 @@ bool kdst__gzip_complete(const kdst__gzip *gzip)
 
 const char *kdst__gzip_reason(const kdst__gzip *gzip)
 {
-    return gzip->stream.msg != NULL ? gzip->stream.msg : "no valid gzip data";
+    if (gzip->ended) return "more data behind their end";
+    return gzip->stream.msg != NULL ? gzip->stream.msg : "no valid data";
 }
 
 #else
 
-kdst_status kdst__gzip_create(kdst__memory *memory, kdst__gzip **out)
+kdst_status kdst__gzip_create(kdst__memory *memory, bool bare, kdst__gzip **out)
 {
-    (void)memory;
+    (void)memory, (void)bare;
     *out = NULL;
     return KDST_STATUS_UNSUPPORTED;
 }

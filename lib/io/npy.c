@@ -58,7 +58,8 @@ static kdst_status read_column_major(kdst__source *source, kdst__element_run *ru
     return KDST_STATUS_OK;
 }
 
-static kdst_status read_tensor(kdst_context *ctx, kdst__source *source, kdst_dtype dtype, kdst_tensor **out)
+kdst_status kdst__npy_read_tensor(
+    kdst_context *ctx, const char *function, kdst__source *source, kdst_dtype dtype, kdst_tensor **out)
 {
     kdst__npy_header header;
     kdst_status status = kdst__npy_read_header(source, &header);
@@ -68,7 +69,7 @@ static kdst_status read_tensor(kdst_context *ctx, kdst__source *source, kdst_dty
         status = kdst__source_can_have(source, "its data", count * kdst__element_size(header.element));
     if (status != KDST_STATUS_OK) return status;
     dtype = dtype != 0 ? dtype : kdst__element_native(header.element);
-    status = kdst__tensor_new(ctx, "npy_load", dtype, header.rank, header.shape, false, out);
+    status = kdst__tensor_new(ctx, function, dtype, header.rank, header.shape, false, out);
     if (status != KDST_STATUS_OK) return status;
     kdst__element_run run = {header.element, header.big_endian, dtype, "its data", 0, NULL};
     if (header.column_major && long_axes(*out) > 1)
@@ -79,21 +80,29 @@ static kdst_status read_tensor(kdst_context *ctx, kdst__source *source, kdst_dty
     return status;
 }
 
-kdst_status kdst_npy_load(kdst_context *ctx, const char *path, const kdst_options *options, kdst_tensor **out)
+kdst_status kdst__npy_parse(kdst_context *ctx, const char *function, const kdst_options *options, kdst_dtype *out)
 {
     static const kdst_dtype dtypes[] = {
         0, KDST_DTYPE_FLOAT32, KDST_DTYPE_FLOAT64, KDST_DTYPE_INT32, KDST_DTYPE_UINT8, KDST_DTYPE_BOOL};
+    config c = {0};
+    kdst_status status = kdst__options_parse(ctx, function, &kdst__schema_npy_load, options, &c);
+    *out = dtypes[c.dtype];
+    return status;
+}
+
+kdst_status kdst_npy_load(kdst_context *ctx, const char *path, const kdst_options *options, kdst_tensor **out)
+{
     kdst__source *source = NULL;
     kdst_tensor *tensor = NULL;
-    config c;
+    kdst_dtype dtype;
     if (out != NULL) *out = NULL;
     if (ctx == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
     if (path == NULL || out == NULL)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "npy_load: %s is NULL", path == NULL ? "path" : "out");
-    kdst_status status = kdst__options_parse(ctx, "npy_load", &kdst__schema_npy_load, options, &c);
+    kdst_status status = kdst__npy_parse(ctx, "npy_load", options, &dtype);
     if (status == KDST_STATUS_OK) status = kdst__source_open(ctx, "npy_load", path, &source);
-    if (status == KDST_STATUS_OK) status = read_tensor(ctx, source, dtypes[c.dtype], &tensor);
+    if (status == KDST_STATUS_OK) status = kdst__npy_read_tensor(ctx, "npy_load", source, dtype, &tensor);
     kdst__source_close(source);
     if (status == KDST_STATUS_OK)
         *out = tensor;

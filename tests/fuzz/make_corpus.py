@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the committed corpus of the targets npy, safetensors and checkpoint.
+"""Writes the committed corpus of the targets npy, npz, safetensors and checkpoint.
 
     make_corpus.py FUZZ_CHECKPOINT      the built target, which makes a valid checkpoint
 
 Files called valid-… must be accepted, bad-… refused. The other targets' files come from elsewhere.
 """
 import gzip
+import io
 import json
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -60,6 +62,69 @@ def make_npy():
     write('npy', 'bad-gzip-cut.npy.gz', packed[:-9])
     packed[40] ^= 0x55
     write('npy', 'bad-gzip.npy.gz', packed)
+
+
+def archive(members, method, zip64=False):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w', method) as packed:
+        for name, data in members:
+            with packed.open(zipfile.ZipInfo(name), 'w', force_zip64=zip64) as member:
+                member.write(data)
+    return out.getvalue()
+
+
+def deflated(members, zip64=False):
+    """As numpy.savez_compressed: ZipInfo has its own method."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w') as packed:
+        for name, data in members:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with packed.open(info, 'w', force_zip64=zip64) as member:
+                member.write(data)
+    return out.getvalue()
+
+
+def to_zip64(data):
+    """The same archive with the directory's numbers of one member in zip64 fields and a zip64 end record."""
+    end = data.rindex(b'PK\5\6')
+    size, offset = struct.unpack('<II', data[end + 12:end + 20])
+    entry = bytearray(data[offset:offset + size])
+    crc, packed, plain, name, extra = struct.unpack('<IIIHH', entry[16:32])
+    header = struct.unpack('<I', entry[42:46])[0]
+    assert size == 46 + name and extra == 0
+    field = struct.pack('<HHQQQ', 1, 24, plain, packed, header)
+    entry[20:32] = struct.pack('<IIHH', 0xffffffff, 0xffffffff, name, len(field))
+    entry[42:46] = struct.pack('<I', 0xffffffff)
+    entry += field
+    record = struct.pack('<4sQHHIIQQQQ', b'PK\6\6', 44, 45, 45, 0, 0, 1, 1, len(entry), offset)
+    locator = struct.pack('<4sIQI', b'PK\6\7', 0, offset + len(entry), 1)
+    tail = struct.pack('<4sHHHHIIH', b'PK\5\6', 0, 0, 0xffff, 0xffff, 0xffffffff, 0xffffffff, 0)
+    return data[:offset] + bytes(entry) + record + locator + tail
+
+
+def make_npz():
+    ramp = npy('<f8', '(200,)', struct.pack('<200d', *range(200)))
+    label = npy('|u1', '(3,)', bytes((0, 1, 2)))
+    both = [('ramp.npy', ramp), ('label.npy', label)]
+    stored, packed = archive(both, zipfile.ZIP_STORED), deflated(both, zip64=True)
+    write('npz', 'valid-stored.npz', stored)
+    write('npz', 'valid-deflated.npz', packed)
+    write('npz', 'valid-zip64.npz', to_zip64(deflated(both[:1])))
+    write('npz', 'bad-empty.npz', b'')
+    write('npz', 'bad-cut.npz', packed[:-1])
+    write('npz', 'bad-member.npz', archive([('text.npy', b'no array')], zipfile.ZIP_STORED))
+    write('npz', 'bad-method.npz', archive(both[:1], zipfile.ZIP_STORED).replace(b'\x14\0\0\0\0\0', b'\x14\0\0\0\x0e\0'))
+    broken = bytearray(archive(both[:1], zipfile.ZIP_STORED))
+    broken[broken.index(b'\x93NUMPY') + 200] ^= 1
+    write('npz', 'bad-checksum.npz', broken)
+    bomb = deflated([('zeros.npy', npy('<f8', '(100000,)', bytes(800000)))])
+    write('npz', 'valid-ratio.npz', bomb)
+    end = bomb.rindex(b'PK\5\6')
+    offset = struct.unpack('<I', bomb[end + 16:end + 20])[0]
+    huge = bytearray(bomb)
+    huge[offset + 24:offset + 28] = b'\xff\xff\xff\x7f'
+    write('npz', 'bad-huge.npz', huge)
 
 
 def safetensors(entries, data, metadata=None, text=None):
@@ -148,6 +213,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     make_npy()
+    make_npz()
     make_safetensors()
     make_checkpoint(sys.argv[1])
 

@@ -3,6 +3,7 @@
 
     test_numpy.py LIBRARY API_JSON
 """
+import ctypes
 import gzip
 import io
 import sys
@@ -102,4 +103,36 @@ def to_numpy(kdst, folder):
             check(len(wanted.getvalue()) == len(whole), 'the length NumPy gives to %s %s' % (kind, shape))
 
 
-run([from_numpy, from_numpy_converted, from_every_version, from_gzip, to_numpy], *sys.argv[1:3])
+def from_npz(kdst, folder):
+    path = folder + '/arrays.npz'
+    arrays = {'a': values('f4', (3, 4)), 'b.c': values('i8', (7,)), 'd': values('f8', ())}
+    for save in (numpy.savez, numpy.savez_compressed):
+        if save is numpy.savez_compressed and kdst.get('build_info', b'zlib') != b'yes':
+            continue
+        save(path, **arrays)
+        npz = kdst.new('npz_open', kdst.ctx, path.encode())
+        check(kdst.get('npz_get_count', npz) == len(arrays), 'members of %s' % save.__name__)
+        for name, array in arrays.items():
+            tensor = kdst.new('npz_load', npz, name.encode(), None)
+            have = kdst.array(tensor)
+            kdst.get('tensor_release', tensor)
+            check(have.shape == array.shape and (have == array).all(), '%s of %s' % (name, save.__name__))
+        kdst.get('npz_release', npz)
+
+
+def to_npz(kdst, folder):
+    path = folder + '/arrays.npz'
+    arrays = [values('f4', (3, 4)), values('i4', (0,)), values('u1', (5,))]
+    names = ['weights', 'empty', 'gr\u00fc\u00dfe']
+    tensors = [kdst.tensor(array) for array in arrays]
+    kdst.call('npz_save', kdst.ctx, path.encode(), (ctypes.c_char_p * 3)(*(name.encode() for name in names)),
+              (ctypes.c_void_p * 3)(*tensors), 3)
+    for tensor in tensors:
+        kdst.get('tensor_release', tensor)
+    with numpy.load(path, allow_pickle=False) as have:
+        check(sorted(have.files) == sorted(names), 'names of the archive')
+        for name, array in zip(names, arrays):
+            check(have[name].dtype == array.dtype and (have[name] == array).all(), '%s of an archive' % name)
+
+
+run([from_npz, to_npz, from_numpy, from_numpy_converted, from_every_version, from_gzip, to_numpy], *sys.argv[1:3])
