@@ -11,6 +11,12 @@ extern "C" {
 
 /** Makes a network by its name, freshly initialised, in training mode.
  *
+ *  Networks on sentences, by Mu and Andreas (2020), take tokens int32 [T, N] and lengths int32 [N] of one sentence ("sentiment", which gives
+ *  [N]) or of two ("nli_bowman" and "nli_minimal": tokens1, lengths1, tokens2, lengths2; they give [N, 3]) and are run with
+ *  kdst_layer_run_many. Token 1 is the padding. Their options are those of schema "model.text": vocabulary (must be set), embedding
+ *  [1,..) = 300, hidden [1,..) = 512, mlp [0,..) = 0 (hidden units of the classifier; 0: 1024, sentiment 50), classes [0,..) = 0 (0: 3,
+ *  sentiment 1), dropout, dtype.
+ *
  *  @param      ctx      the context; retained by the layer
  *  @param      name     one of kdst_model_get_name, such as "lenet" or "resnet18"
  *  @param      options  nullable; schema "model": classes [1,1000000] = 10, channels [0,4096] = 0 and image_size [0,4096] = 0 (of the
@@ -49,14 +55,14 @@ KDST_API const char *kdst_model_get_help(int64_t index);
 /** Input channels of a network when the option "channels" is not set.
  *
  *  @param index  from 0
- *  @return       the number; 0 past the end
+ *  @return       the number; 0 for a network on sentences, and past the end
  *  @thread any   @since 0.1 */
 KDST_API int64_t kdst_model_get_channels(int64_t index);
 
 /** Height and width of a network's input when the option "image_size" is not set.
  *
  *  @param index  from 0
- *  @return       the number; 0 past the end
+ *  @return       the number; 0 for a network that takes images of any size or none, and past the end
  *  @thread any   @since 0.1 */
 KDST_API int64_t kdst_model_get_image_size(int64_t index);
 

@@ -81,6 +81,7 @@ kdst_status kdst_model_create(kdst_context *ctx, const char *name, const kdst_op
     for (int64_t i = 0; i < kdst__model_number; i++)
         if (strcmp(kdst__models[i].name, name) == 0) model = &kdst__models[i];
     if (model == NULL) return fail_unknown(ctx, name);
+    if (model->create != NULL) return model->create(ctx, model, given, out);
     status = kdst__options_parse(ctx, "model_create", &kdst__schema_model, given, &config);
     if (status == KDST_STATUS_OK) status = check_options(ctx, model, given, &config);
     return status == KDST_STATUS_OK ? kdst__model_build(ctx, model, &config, out) : status;

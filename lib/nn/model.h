@@ -102,6 +102,9 @@ typedef struct kdst__model {
     kdst__model_init conv, linear;
     double eps;                      /* of batch norm; 0: 1e-5 */
     int32_t args[KDST__MODEL_ARGS];
+    /* Instead of rows: a network that is no chain on one image, with options and checks of its own; *out is NULL. */
+    kdst_status (*create)(
+        kdst_context *ctx, const struct kdst__model *model, const kdst_options *given, kdst_layer **out);
 } kdst__model;
 
 typedef struct kdst__model_config {

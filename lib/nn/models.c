@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of networks known by name: what each is made of (rows of models_*.c), its input and its initialisation. */
 #include "nn/models.h"
+#include "nn/text.h"
 
 /* Initialisers; without one, the framework's default for weight and bias. */
 #define NORMAL_FAN_IN                                                                                                  \
@@ -60,6 +61,8 @@
       kdst__rows_wide_resnet),                                                                                         \
       .conv = NORMAL_FAN_OUT, .linear = ZERO_BIAS, .args = {n, 16 * k, 32 * k, 64 * k}
 
+#define TEXT(name_, help_, which) .name = name_, .help = help_, .create = kdst__model_text_create, .args = {which}
+
 const kdst__model kdst__models[] = {
     {MODEL("mlp", "perceptron 784-400-400-10", MNIST, kdst__rows_mlp)},
     {MODEL("lenet", "LeNet-like network 32C5-P2-64C5-P2-1024-10", MNIST, kdst__rows_lenet)},
@@ -93,5 +96,8 @@ const kdst__model kdst__models[] = {
     {STEM7("34", kdst__rows_resnet_basic_imagenet), .args = {3, 4, 6, 3}},
     {STEM7("50", kdst__rows_resnet_bottleneck_imagenet), .args = {3, 4, 6, 3}},
     {STEM7("101", kdst__rows_resnet_bottleneck_imagenet), .args = {3, 4, 23, 3}},
+    {TEXT("nli_bowman", "inference on pairs of sentences, two hidden layers", KDST__TEXT_BOWMAN)},
+    {TEXT("nli_minimal", "inference on pairs of sentences, a product and one layer", KDST__TEXT_MINIMAL)},
+    {TEXT("sentiment", "sentiment of sentences", KDST__TEXT_SENTIMENT)},
 };
 const int64_t kdst__model_number = KDST__COUNT(kdst__models);

@@ -72,11 +72,11 @@ START_TEST(counts)
 }
 END_TEST
 
-/* A network that is added to the list is added here. */
+/* A network on one image that is added to the list is added here. */
 START_TEST(all_are_here)
 {
     for (int64_t i = 0; i < kdst_model_count(); i++) {
-        bool found = false;
+        bool found = kdst_model_get_image_size(i) == 0;
         for (int k = 0; k < COUNT && !found; k++)
             found = strcmp(published[k].name, kdst_model_get_name(i)) == 0;
         ck_assert_msg(found, "%s has no published figures", kdst_model_get_name(i));
