@@ -51,6 +51,39 @@ KDST_API KDST_NODISCARD kdst_status kdst_mul(kdst_tensor *a, kdst_tensor *b, kds
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_div(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
 
+/** The smaller of a and b, element by element; NaN when either is NaN.
+ *
+ *  The gradient goes to the smaller one; where they are equal, half to each.
+ *
+ *  @param      a    any shape
+ *  @param      b    any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_minimum(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** The larger of a and b, element by element; NaN when either is NaN.
+ *
+ *  The gradient goes to the larger one; where they are equal, half to each.
+ *
+ *  @param      a    any shape
+ *  @param      b    any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_maximum(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** a to the power of b, element by element.
+ *
+ *  NaN where a is below 0 and b not whole. kdst_pow takes a number as exponent.
+ *
+ *  @param      a    any shape
+ *  @param      b    any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_pow_tensor(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
 /* ---- with a number ---- */
 
 /** x + value, element by element.
@@ -91,6 +124,108 @@ KDST_API KDST_NODISCARD kdst_status kdst_pow(kdst_tensor *x, double exponent, kd
  *  @status INVALID_ARGUMENT (NULL, min above max or NaN), DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_clamp(kdst_tensor *x, double min, double max, kdst_tensor **out);
+
+/* ---- truth values: bool tensors, without gradient; shapes are broadcast as in NumPy ---- */
+
+/** Whether a = b, element by element; false when either is NaN.
+ *
+ *  @param      a    any shape and type
+ *  @param      b    of the same type, any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_equal(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** Whether a != b, element by element; true when either is NaN.
+ *
+ *  @param      a    any shape and type
+ *  @param      b    of the same type, any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_not_equal(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** Whether a < b, element by element; false when either is NaN.
+ *
+ *  @param      a    any shape and type
+ *  @param      b    of the same type, any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_less(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** Whether a <= b, element by element; false when either is NaN.
+ *
+ *  @param      a    any shape and type
+ *  @param      b    of the same type, any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_less_equal(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** Whether a > b, element by element; false when either is NaN.
+ *
+ *  @param      a    any shape and type
+ *  @param      b    of the same type, any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_greater(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** Whether a >= b, element by element; false when either is NaN.
+ *
+ *  @param      a    any shape and type
+ *  @param      b    of the same type, any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_greater_equal(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** Whether a and b are both true, element by element.
+ *
+ *  @param      a    bool, any shape
+ *  @param      b    bool, any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_logical_and(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** Whether a or b or both are true, element by element.
+ *
+ *  @param      a    bool, any shape
+ *  @param      b    bool, any shape that broadcasts with a
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_logical_or(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
+
+/** Whether x is false, element by element.
+ *
+ *  @param      x    bool, any shape
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_logical_not(kdst_tensor *x, kdst_tensor **out);
+
+/** Whether x is neither NaN nor infinite, element by element.
+ *
+ *  @param      x    any shape and type
+ *  @param[out] out  new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_is_finite(kdst_tensor *x, kdst_tensor **out);
+
+/** a where a condition holds, b elsewhere.
+ *
+ *  The gradient goes to the side that is chosen; what the other holds, NaN too, does not matter.
+ *
+ *  @param      condition  bool, any shape
+ *  @param      a          any shape that broadcasts with the others, any type
+ *  @param      b          of the same type, any shape that broadcasts with the others
+ *  @param[out] out        new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE (cannot be broadcast), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_where(kdst_tensor *condition, kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
 
 /* ---- functions of one number ---- */
 

@@ -122,7 +122,14 @@ void kdst__unary_backward(
     kdst__compute *cp, int32_t dtype, int32_t op, int64_t n, double p, double q, const void *t, const void *dy,
     void *dx);
 
-enum { KDST__ADD, KDST__SUB, KDST__MUL, KDST__DIV };
+enum { KDST__ADD, KDST__SUB, KDST__MUL, KDST__DIV,
+    KDST__MIN, KDST__MAX,             /* NaN when either is */
+    KDST__MIN_SHARE, KDST__MAX_SHARE, /* derivative of the minimum and of the maximum by a: 1, 0, or 1/2 where a = b; 1 for NaN */
+    KDST__GATE,                       /* a b, and 0 where b is, whatever a is */
+    KDST__POW,                        /* a^b */
+    KDST__POW_BASE,                   /* its derivative by a: b a^(b - 1), 0 where b is */
+    KDST__POW_EXPONENT                /* its derivative by b: a^b ln a, 0 where a is and b >= 0 */
+};
 
 /* y = a op b, or y += a op b with `accumulate`; all [n]. y may be a or b. */
 void kdst__binary(
@@ -135,6 +142,21 @@ void kdst__binary_strided(
 void kdst__copy_strided(
     kdst__compute *cp, int32_t dtype, int32_t rank, const int64_t *shape, double alpha, const void *x, const int64_t *x_stride,
     int32_t accumulate, void *y, const int64_t *y_stride);
+
+/* ---- truth values, a byte each ---- */
+
+enum { KDST__EQUAL, KDST__NOT_EQUAL, KDST__LESS, KDST__LESS_EQUAL, KDST__GREATER, KDST__GREATER_EQUAL };
+enum { KDST__AND, KDST__OR, KDST__NOT /* of a */ };
+
+/* y[i] = a[i sa] op b[i sb]; steps 0 or 1. All but KDST__NOT_EQUAL are false for NaN. */
+void kdst__compare(
+    kdst__compute *cp, int32_t dtype, int32_t op, int64_t n, const void *a, int64_t sa, const void *b, int64_t sb, uint8_t *y);
+void kdst__is_finite(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, uint8_t *y);
+void kdst__logical(kdst__compute *cp, int32_t op, int64_t n, const uint8_t *a, int64_t sa, const uint8_t *b, int64_t sb, uint8_t *y);
+/* y[i] = mask[i sm] ? a[i sa] : b[i sb]; elements of `bytes` each. */
+void kdst__choose(
+    kdst__compute *cp, int64_t bytes, int64_t n, const uint8_t *mask, int64_t sm, const void *a, int64_t sa, const void *b,
+    int64_t sb, void *y);
 
 /* ---- reductions ---- */
 

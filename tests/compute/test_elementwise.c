@@ -116,7 +116,7 @@ START_TEST(binary)
 {
     begin(_i);
     for (int i = 0; i < SIZES + MORE; i++)
-        for (int32_t op = KDST__ADD; op <= KDST__DIV; op++)
+        for (int32_t op = KDST__ADD; op <= KDST__GATE; op++)
             for (int32_t accumulate = 0; accumulate < 2; accumulate++)
                 for (int target = 0; target < 3; target++)
                     check_binary(size_at(i), op, accumulate, target);
@@ -127,7 +127,7 @@ START_TEST(binary_of_special_numbers)
 {
     begin(_i);
     static const double values[] = {0, -0.0, 1, -2, INFINITY, -INFINITY, NAN};
-    for (int32_t op = KDST__ADD; op <= KDST__DIV; op++) {
+    for (int32_t op = KDST__ADD; op <= KDST__GATE; op++) {
         array *a = filled_array(49, 0), *b = filled_array(49, 0), *y = filled_array(49, 5);
         double *expected = numbers(49);
         for (int k = 0; k < 49; k++) {
@@ -141,8 +141,33 @@ START_TEST(binary_of_special_numbers)
 }
 END_TEST
 
+/* Powers and their derivatives: libm's error of a unit or two, and the products around it. */
+START_TEST(powers)
+{
+    begin(_i);
+    for (int i = 0; i < SIZES; i++)
+        for (int32_t op = KDST__POW; op <= KDST__POW_EXPONENT; op++)
+            for (int32_t accumulate = 0; accumulate < 2; accumulate++) {
+                int64_t n = size_at(i);
+                array *a = random_array(n, 1), *b = early_array(n, 2), *y = random_array(n, 3);
+                double *expected = values_of(y), *bound = numbers(n);
+                for (int64_t k = 0; k < n; k++) {
+                    set_element(a, k, k % 7 == 3 ? 0 : 2 + a->values[k]);
+                    set_element(b, k, k % 5 == 1 ? 0 : k % 5 == 2 ? 1 : 3 * b->values[k]);
+                    double value = reference_binary(op, a->values[k], b->values[k]);
+                    bound[k] = chain_bound(unit, 8, fabs(value) + fabs(expected[k]));
+                    expected[k] = accumulate ? expected[k] + value : value;
+                }
+                kdst__binary(cp, dtype, op, n, a->data, b->data, accumulate, y->data);
+                expect_within(y, expected, bound, "powers");
+                drop_arrays();
+            }
+}
+END_TEST
+
 static void build(TCase *tests)
 {
+    tcase_add_loop_test(tests, powers, 0, configurations());
     tcase_add_loop_test(tests, fill_scale_and_add, 0, configurations());
     tcase_add_loop_test(tests, relu, 0, configurations());
     tcase_add_loop_test(tests, masks, 0, configurations());

@@ -95,7 +95,52 @@ static kdst_status gelu(const gradient_case *c, kdst_context *ctx, kdst_tensor *
     return status;
 }
 
+static kdst_status minimum(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)c;
+    (void)ctx;
+    return kdst_minimum(in[0], in[1], out);
+}
+
+static kdst_status maximum(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)c;
+    (void)ctx;
+    return kdst_maximum(in[0], in[1], out);
+}
+
+static kdst_status pow_tensor(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)c;
+    (void)ctx;
+    return kdst_pow_tensor(in[0], in[1], out);
+}
+
+/* p: rank and shape of the condition, of which every third element holds */
+static kdst_status where(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    kdst_tensor *condition = NULL;
+    void *data = NULL;
+    kdst_status status = kdst_tensor_create(ctx, KDST_DTYPE_BOOL, c->p[0], c->p + 1, &condition);
+    if (status == KDST_STATUS_OK) status = kdst_tensor_map(condition, KDST_MAP_WRITE, &data);
+    for (int64_t i = 0; status == KDST_STATUS_OK && i < kdst_tensor_get_count(condition); i++)
+        ((uint8_t *)data)[i] = i % 3 == 1;
+    if (status == KDST_STATUS_OK) status = kdst_tensor_unmap(condition);
+    if (status == KDST_STATUS_OK) status = kdst_where(condition, in[0], in[1], out);
+    kdst_tensor_release(condition);
+    return status;
+}
+
 /* clang-format off */
+#define PAIRS(name) \
+    {#name, "scalars", name, "..", {S0, S0}, {0}}, \
+    {#name, "same shape", name, "..", {S2(3, 17), S2(3, 17)}, {0}}, \
+    {#name, "row", name, "..", {S2(5, 7), S1(7)}, {0}}, \
+    {#name, "column", name, "..", {S2(5, 1), S2(5, 9)}, {0}}, \
+    {#name, "both stretch", name, "..", {S3(3, 1, 5), S2(4, 1)}, {0}}, \
+    {#name, "one with many", name, "..", {S1(1), S1(33)}, {0}}, \
+    {#name, "views", name, "ts", {S2(4, 3), S2(7, 4)}, {0}}
+
 #define SHAPES(name, build, ...) \
     {name, "scalar", build, ".", {S0}, {__VA_ARGS__}}, \
     {name, "w - 1", build, ".", {S1(15)}, {__VA_ARGS__}}, \
@@ -115,6 +160,14 @@ const gradient_case elementwise_cases[] = {
     SHAPES("elu", elu, 4), SHAPES("elu", elu, 3),
     SHAPES("softplus", softplus, 0), SHAPES("softplus", softplus, 10, 80), SHAPES("softplus", softplus, 2, 40),
     SHAPES("gelu", gelu, 0), SHAPES("gelu", gelu, 1),
+    PAIRS(minimum), PAIRS(maximum), PAIRS(pow_tensor),
+    {"where", "same shape", where, "..", {S2(3, 17), S2(3, 17)}, {2, 3, 17}},
+    {"where", "scalars", where, "..", {S0, S0}, {0}},
+    {"where", "one condition", where, "..", {S2(4, 3), S2(4, 3)}, {1, 1}},
+    {"where", "condition stretches", where, "..", {S2(4, 5), S2(4, 5)}, {2, 4, 1}},
+    {"where", "all stretch", where, "..", {S3(2, 1, 1), S2(3, 1)}, {1, 5}},
+    {"where", "a scalar", where, "..", {S2(4, 15), S0}, {2, 4, 15}},
+    {"where", "views", where, "ts", {S2(4, 3), S2(7, 4)}, {2, 3, 4}},
 };
 /* clang-format on */
 
