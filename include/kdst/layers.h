@@ -21,8 +21,8 @@ extern "C" {
  *  @param      out_features  O, at least 1
  *  @param      options       nullable; schema "layer.linear": bias 0 | 1 = 1, dtype "float32" | "float64",
  *                            init "pytorch" | "kaiming_uniform" | "kaiming_normal" | "normal" | "uniform" | "zeros" |
- *                            "ones" (of the weight, as kdst_tensor_init), init_mode "fan_in" | "fan_out",
- *                            init_std [0,inf) = 1 (of "normal"), init_bound [0,inf) = 1 (of "uniform"),
+ *                            "ones" | "truncated_normal" (of the weight, as kdst_tensor_init), init_mode "fan_in" | "fan_out",
+ *                            init_std [0,inf) = 1 (of the two normal ones), init_bound [0,inf) = 1 (of "uniform"),
  *                            init_bias "pytorch" (uniform in +-1/sqrt(fan_in)) | "zeros"
  *  @param[out] out           new; released with kdst_layer_release
  *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
@@ -151,6 +151,27 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_flatten_create(kdst_context *ctx,
 KDST_API KDST_NODISCARD kdst_status kdst_layer_shortcut_create(
     kdst_context *ctx, int64_t in_channels, int64_t out_channels, int64_t stride, kdst_layer **out);
 
+/** Shuffles channels between groups: with C in g groups, y[n, j g + k] = x[n, k (C / g) + j] (Ma et al. 2018).
+ *
+ *  @param      ctx     the context; retained by the layer
+ *  @param      groups  g, at least 1; divides the channels C of an input [N, C, …] of rank 2 to 7
+ *  @param[out] out     new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, groups), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_channel_shuffle_create(
+    kdst_context *ctx, int64_t groups, kdst_layer **out);
+
+/** Takes some channels: [N, C, …] to [N, count, …].
+ *
+ *  @param      ctx    the context; retained by the layer
+ *  @param      start  first channel, from 0
+ *  @param      count  at least 1; an input has start + count channels or more
+ *  @param[out] out    new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, number out of range), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_channel_slice_create(
+    kdst_context *ctx, int64_t start, int64_t count, kdst_layer **out);
+
 /* ---- containers ---- */
 
 /** Runs its children one after the other; empty at first, then the identity.
@@ -176,14 +197,27 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_sequential_create(kdst_context *c
 KDST_API KDST_NODISCARD kdst_status kdst_layer_residual_create(
     kdst_context *ctx, kdst_layer *body, kdst_layer *shortcut, const kdst_options *options, kdst_layer **out);
 
-/** Appends a child to a sequential or to a layer of your own.
+/** Runs its children side by side on one input and joins their outputs; children are added with kdst_layer_add.
+ *
+ *  An empty sequential is the input itself: beside another child it makes a dense layer (Huang et al. 2017).
+ *
+ *  @param      ctx      the context; retained by the layer
+ *  @param      options  nullable; schema "layer.parallel": join "concat" | "sum", axis [-8,7] = 1 (of concat),
+ *                       reversed 0 | 1 = 0 (1: the last child's output comes first)
+ *  @param[out] out      new; to run it takes a child, else STATE; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, option), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_parallel_create(
+    kdst_context *ctx, const kdst_options *options, kdst_layer **out);
+
+/** Appends a child to a sequential, a parallel or a layer of your own.
  *
  *  The child takes over the container's training mode.
  *
- *  @param container  a sequential, or a layer of your own
+ *  @param container  a sequential, a parallel, or a layer of your own
  *  @param name       copied, without '.', unique; "" adds no level to the names below; NULL: its position, as PyTorch numbers
  *  @param child      retained; in no container yet
- *  @status INVALID_ARGUMENT (NULL, another context, neither a sequential nor a layer of your own, a name used twice or with a '.'),
+ *  @status INVALID_ARGUMENT (NULL, another context, another kind of container, a name used twice or with a '.'),
  *          STATE (child already in a container, or it contains the container, or nested too deeply), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_add(kdst_layer *container, const char *name, kdst_layer *child);

@@ -22,9 +22,10 @@ extern "C" {
  *  @param      options  nullable; schema "model": classes [1,1000000] = 10, channels [0,4096] = 0 and image_size [0,4096] = 0 (of the
  *                       input; 0: the network's own), width (0,64] = 1 (hidden widths become ceil(width * c)), dropout
  *                       [0,1) or -1 = -1 (rate of all dropout layers; -1: the network's own), eps "official" | "clean" (of
- *                       googlenet_cifar), dtype "float32" | "float64", names "official" | "pytorch" (where the origin names
+ *                       googlenet_cifar), ratio "x1" | "x0.5" | "x1.5" | "x2" (of shufflenetv2_cifar), dtype "float32" | "float64", names "official" | "pytorch" (where the origin names
  *                       parameters in another way than torchvision, such as "linear" for "fc")
- *  @param[out] out      new; input [N, channels, image_size, image_size] (mlp also [N, D]), output [N, classes];
+ *  @param[out] out      new; input [N, channels, image_size, image_size] (mlp also [N, D]), output [N, classes]; of a backbone, which
+ *                       has no classes, a map;
  *                       released with kdst_layer_release
  *  @status INVALID_ARGUMENT (NULL, option, an option this network does not have, an image too small for it), NOT_FOUND (no
  *          such network), OUT_OF_MEMORY

@@ -22,7 +22,7 @@ static const kdst__option options[] = {
     KDST__CHOICE(kdst__weighted_config, dtype, "float32", "float32|float64", "type of the parameters"),
     KDST__CHOICE(kdst__weighted_config, init, "pytorch", KDST__INIT_KINDS, "initialiser of the weight"),
     KDST__CHOICE(kdst__weighted_config, init_mode, "fan_in", "fan_in|fan_out", "fan of the kaiming initialisers"),
-    KDST__FLOAT(kdst__weighted_config, init_std, 1, 0, INFINITY, "standard deviation of the normal initialiser"),
+    KDST__FLOAT(kdst__weighted_config, init_std, 1, 0, INFINITY, "standard deviation of the normal initialisers"),
     KDST__FLOAT(kdst__weighted_config, init_bound, 1, 0, INFINITY, "bound of the uniform initialiser"),
     KDST__CHOICE(kdst__weighted_config, init_bias, "pytorch", "pytorch|zeros", "initialiser of the bias"),
 };

@@ -13,13 +13,14 @@ static const kdst__option options[] = {
     KDST__CHOICE(
         kdst__init_config, nonlinearity, "relu", "relu|linear|leaky_relu", "what follows the layer: sets the gain"),
     KDST__FLOAT(kdst__init_config, slope, 0.01, -INFINITY, INFINITY, "negative slope of leaky_relu"),
-    KDST__FLOAT(kdst__init_config, std, 1, 0, INFINITY, "standard deviation of normal"),
+    KDST__FLOAT(kdst__init_config, std, 1, 0, INFINITY, "standard deviation of normal and truncated_normal"),
     KDST__FLOAT(kdst__init_config, bound, 1, 0, INFINITY, "largest magnitude of uniform"),
+    KDST__FLOAT(kdst__init_config, cut, 2, 0.1, INFINITY, "deviations at which truncated_normal ends"),
 };
 const kdst__schema kdst__schema_init = {"init", options, KDST__COUNT(options), NULL, 0};
 
-static const char *const kinds[KDST__INIT_COUNT] = {
-    "pytorch", "kaiming_uniform", "kaiming_normal", "normal", "uniform", "zeros", "ones"};
+static const char *const kinds[KDST__INIT_COUNT] = {"pytorch", "kaiming_uniform", "kaiming_normal", "normal",
+                                                    "uniform", "zeros",           "ones",           "truncated_normal"};
 
 /* Product of the sizes of [O, I, …] without O (fan_in) or without I (fan_out). */
 static double fan_of(const kdst_tensor *t, int32_t mode)
@@ -60,6 +61,8 @@ kdst_status kdst__init_run(kdst_tensor *tensor, int32_t kind, const kdst__init_c
         return kdst_tensor_set_normal(tensor, 0, config->std);
     case KDST__INIT_UNIFORM:
         return kdst_tensor_set_uniform(tensor, -config->bound, config->bound);
+    case KDST__INIT_TRUNCATED_NORMAL:
+        return kdst__tensor_set_truncated(tensor, config->std, config->cut);
     default:
         return kdst_tensor_set_value(tensor, kind == KDST__INIT_ONES ? 1 : 0);
     }

@@ -180,7 +180,7 @@ kdst_status kdst_layer_add(kdst_layer *container, const char *name, kdst_layer *
     if (!container->kind->open)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT,
-            "layer_add: container is a %s, layers can be added to a sequential or a custom layer",
+            "layer_add: container is a %s, layers can be added to a sequential, a parallel or a custom layer",
             container->kind->name);
     kdst_status status = kdst__layer_attach("layer_add", container, name, child);
     if (status == KDST_STATUS_OK) kdst__layer_set_training(child, container->training);

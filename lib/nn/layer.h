@@ -151,6 +151,11 @@ typedef struct kdst__activation_config {
     int64_t axis;
 } kdst__activation_config;
 
+typedef struct kdst__parallel_config {
+    int32_t join; /* 0: concat, 1: sum */
+    int64_t axis, reversed;
+} kdst__parallel_config;
+
 enum {
     KDST__ACTIVATION_RELU,
     KDST__ACTIVATION_SOFTMAX,
@@ -202,6 +207,11 @@ kdst_status kdst__layer_residual_new(
 kdst_status kdst__layer_parameter_new(
     kdst_context *ctx, const char *name, kdst_tensor *tensor, bool is_parameter, kdst_layer **out);
 
+kdst_status kdst__layer_parallel_new(kdst_context *ctx, const kdst__parallel_config *config, kdst_layer **out);
+/* Blocks, a child for each segment, and as many projections: see segments.c. */
+kdst_status
+kdst__layer_segments_new(kdst_context *ctx, kdst_layer *blocks, kdst_layer *projections, kdst_layer **out);
+
 /* Makes and holds weight [shape] and, when wanted, bias [shape[0]], initialised as the settings say. */
 kdst_status
 kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, const kdst__weighted_config *config);
@@ -211,6 +221,6 @@ kdst_status kdst__layer_begin(kdst_context *ctx, const char *function, kdst_laye
 
 extern const kdst__schema kdst__schema_layer_linear, kdst__schema_layer_conv2d, kdst__schema_layer_batch_norm,
     kdst__schema_layer_residual, kdst__schema_layer_custom, kdst__schema_layer_activation,
-    kdst__schema_layer_embedding, kdst__schema_layer_lstm;
+    kdst__schema_layer_embedding, kdst__schema_layer_lstm, kdst__schema_layer_parallel;
 
 #endif

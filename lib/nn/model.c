@@ -16,6 +16,8 @@ static const kdst__option options[] = {
     KDST__CHOICE(
         kdst__model_config, eps, "official", "official|clean",
         "googlenet_cifar: batch norms with the eps of the origin's slip, or 1e-5 in all"),
+    KDST__CHOICE(
+        kdst__model_config, ratio, "x1", "x1|x0.5|x1.5|x2", "shufflenetv2_cifar: which of its tables of widths"),
     KDST__CHOICE(kdst__model_config, dtype, "float32", "float32|float64", "type of the parameters"),
     KDST__CHOICE(
         kdst__model_config, names, "official", "official|pytorch", "parameter names of the origin, or of torchvision"),
@@ -64,6 +66,11 @@ check_options(kdst_context *ctx, const kdst__model *model, const kdst_options *g
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "model_create: eps is \"clean\", but %s has one eps for all",
             model->name);
+    static const char *const ratios[] = {"x1", "x0.5", "x1.5", "x2"};
+    if (config->ratio != 0 && model->ratios == NULL)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "model_create: ratio is \"%s\", but %s has one table of widths",
+            ratios[config->ratio], model->name);
     if (given != NULL && kdst__options_has(given, "classes") && kdst__model_find(model->rows, has_classes) == NULL)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "model_create: classes is %" PRId64 ", but %s gives features",

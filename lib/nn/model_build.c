@@ -22,6 +22,7 @@ typedef struct builder {
 } builder;
 
 static kdst_status build(builder *b, const kdst__model_row *rows, bool numbered, kdst_layer **out);
+static kdst_status build_row(builder *b, const kdst__model_row *row, kdst_layer **out);
 
 /* ---- numbers and names ---- */
 
@@ -67,20 +68,19 @@ static void set_size(builder *b, const kdst__model_row *row)
     b->nominal = nominal;
 }
 
-/* The wanted form of "official|pytorch" into `text`, `i` in the place of '#'. */
+/* The wanted form of "official|pytorch" into `text`, i in the place of '#' and i + 1 in that of '@'. */
 static const char *name_form(const builder *b, const char *name, int64_t i, char text[NAME])
 {
     if (name == NULL) name = "";
-    const char *bar = strchr(name, '|'), *end = bar != NULL ? bar : name + strlen(name);
-    if (bar != NULL && b->config->names == 1) {
-        name = bar + 1;
-        end = name + strlen(name);
-    }
-    const char *mark = memchr(name, '#', (size_t)(end - name));
-    if (mark == NULL)
-        snprintf(text, NAME, "%.*s", (int)(end - name), name);
+    const char *bar = strchr(name, '|');
+    if (bar != NULL && b->config->names == 1) name = bar + 1;
+    size_t length = strcspn(name, "|"), mark = strcspn(name, "#@");
+    if (mark < length)
+        snprintf(
+            text, NAME, "%.*s%" PRId64 "%.*s", (int)mark, name, i + (name[mark] == '@'), (int)(length - mark - 1),
+            name + mark + 1);
     else
-        snprintf(text, NAME, "%.*s%" PRId64 "%.*s", (int)(mark - name), name, i, (int)(end - mark - 1), mark + 1);
+        snprintf(text, NAME, "%.*s", (int)length, name);
     return text;
 }
 
@@ -187,6 +187,19 @@ static kdst_status build_zero_pad(builder *b, const kdst__model_row *row, kdst_l
     return kdst_layer_shortcut_create(b->ctx, in, b->features, stride, out);
 }
 
+static kdst_status build_fixed_pool(builder *b, const kdst__model_row *row, kdst_layer **out)
+{
+    b->side = row->kernel;
+    return kdst__layer_adaptive_avg_pool2d_new(b->ctx, row->kernel, row->kernel, out);
+}
+
+static kdst_status build_half(builder *b, const kdst__model_row *row, kdst_layer **out)
+{
+    b->features /= 2;
+    b->nominal /= 2;
+    return kdst_layer_channel_slice_create(b->ctx, row->second ? b->features : 0, b->features, out);
+}
+
 static kdst_status build_flat(builder *b, const kdst__model_row *row, kdst_layer **out)
 {
     int64_t area = row->op == ROW_FLATTEN && b->side > 0 ? b->side * b->side : 1;
@@ -212,7 +225,7 @@ static kdst_status build_stage(builder *b, const kdst__model_row *row, kdst_laye
         b->stride = i == 0 ? stride : 1;
         b->input = b->nominal;
         status = build(b, row->body, false, &unit);
-        const char *name = row->each == NULL ? NULL : name_form(b, row->each, row->first + i, text);
+        const char *name = row->each == NULL ? NULL : name_form(b, row->each, i, text);
         if (status == KDST_STATUS_OK) status = kdst__layer_attach("model_create", stage, name, unit);
         kdst_layer_release(unit);
         unit = NULL;
@@ -261,9 +274,70 @@ static kdst_status build_residual(builder *b, const kdst__model_row *row, kdst_l
 
 static kdst_status build_when_changed(builder *b, const kdst__model_row *row, kdst_layer **out)
 {
-    const kdst__model_row width = {.out = ROW_WIDTH};
     int64_t nominal;
-    return build(b, changes(b, out_size(b, &width, &nominal)) ? row->body : row->otherwise, false, out);
+    return build(b, changes(b, out_size(b, row, &nominal)) ? row->body : row->otherwise, false, out);
+}
+
+/* Each row of the body is a branch; what they give adds up. */
+static kdst_status build_concat(builder *b, const kdst__model_row *row, kdst_layer **out)
+{
+    const kdst__parallel_config config = {.join = 0, .axis = 1, .reversed = row->reversed};
+    kdst_layer *joined = NULL;
+    char text[NAME];
+    builder inside = *b;
+    set_args(&inside, row);
+    b->features = b->nominal = 0;
+    kdst_status status = kdst__layer_parallel_new(b->ctx, &config, &joined);
+    for (const kdst__model_row *branch = row->body; branch->op != ROW_END && status == KDST_STATUS_OK; branch++) {
+        kdst_layer *layer = NULL;
+        builder one = inside;
+        status = build_row(&one, branch, &layer);
+        if (status == KDST_STATUS_OK)
+            status = kdst__layer_attach("model_create", joined, name_form(b, branch->name, 0, text), layer);
+        kdst_layer_release(layer);
+        b->features += one.features;
+        b->nominal += one.nominal;
+        b->side = one.side;
+    }
+    if (status != KDST_STATUS_OK) {
+        kdst_layer_release(joined);
+        return status;
+    }
+    *out = joined;
+    return KDST_STATUS_OK;
+}
+
+/* Blocks and projections of one segment, which is a stage, into their containers. */
+static kdst_status build_segment(
+    builder *b, const kdst__model_row *stage, const kdst__model_row *shortcut, kdst_layer *blocks,
+    kdst_layer *projections)
+{
+    kdst_layer *segment = NULL, *projection = NULL;
+    builder around = *b;
+    around.width = number(b, stage->out);
+    around.stride = number(b, stage->stride);
+    kdst_status status = build_stage(b, stage, &segment);
+    if (status == KDST_STATUS_OK)
+        status = changes(&around, b->features) ? build(&around, shortcut, false, &projection)
+                                               : kdst_layer_sequential_create(b->ctx, &projection);
+    if (status == KDST_STATUS_OK) status = kdst__layer_attach("model_create", blocks, NULL, segment);
+    if (status == KDST_STATUS_OK) status = kdst__layer_attach("model_create", projections, NULL, projection);
+    kdst_layer_release(projection);
+    kdst_layer_release(segment);
+    return status;
+}
+
+static kdst_status build_segments(builder *b, const kdst__model_row *row, kdst_layer **out)
+{
+    kdst_layer *blocks = NULL, *projections = NULL;
+    kdst_status status = kdst_layer_sequential_create(b->ctx, &blocks);
+    if (status == KDST_STATUS_OK) status = kdst_layer_sequential_create(b->ctx, &projections);
+    for (const kdst__model_row *stage = row->body; stage->op != ROW_END && status == KDST_STATUS_OK; stage++)
+        status = build_segment(b, stage, row->shortcut, blocks, projections);
+    if (status == KDST_STATUS_OK) status = kdst__layer_segments_new(b->ctx, blocks, projections, out);
+    kdst_layer_release(projections);
+    kdst_layer_release(blocks);
+    return status;
 }
 
 /* ---- programs ---- */
@@ -277,9 +351,13 @@ static kdst_status build_row(builder *b, const kdst__model_row *row, kdst_layer 
         return build_batch_norm(b, row, out);
     case ROW_RELU:
         return kdst__layer_activation_new(b->ctx, KDST__ACTIVATION_RELU, out);
+    case ROW_RELU6:
+        return kdst__layer_activation_new(b->ctx, KDST__ACTIVATION_RELU6, out);
     case ROW_MAX_POOL:
     case ROW_AVG_POOL:
         return build_pool(b, row, out);
+    case ROW_FIXED_POOL:
+        return build_fixed_pool(b, row, out);
     case ROW_GLOBAL_POOL:
     case ROW_FLATTEN:
         return build_flat(b, row, out);
@@ -287,16 +365,24 @@ static kdst_status build_row(builder *b, const kdst__model_row *row, kdst_layer 
         return build_linear(b, row, out);
     case ROW_DROPOUT:
         return kdst_layer_dropout_create(b->ctx, b->config->dropout >= 0 ? b->config->dropout : row->rate, out);
+    case ROW_HALF:
+        return build_half(b, row, out);
+    case ROW_SHUFFLE:
+        return kdst_layer_channel_shuffle_create(b->ctx, row->groups, out);
+    case ROW_ZERO_PAD:
+        return build_zero_pad(b, row, out);
     case ROW_GROUP:
         return build_group(b, row, out);
+    case ROW_CONCAT:
+        return build_concat(b, row, out);
     case ROW_STAGE:
         return build_stage(b, row, out);
     case ROW_RESIDUAL:
         return build_residual(b, row, out);
     case ROW_WHEN_CHANGED:
         return build_when_changed(b, row, out);
-    case ROW_ZERO_PAD:
-        return build_zero_pad(b, row, out);
+    case ROW_SEGMENTS:
+        return build_segments(b, row, out);
     case ROW_REPEAT:
     case ROW_END:
         break;
@@ -307,7 +393,7 @@ static kdst_status build_row(builder *b, const kdst__model_row *row, kdst_layer 
 /* Rows whose `name` is not their own level's. */
 static bool is_nameless(const kdst__model_row *row)
 {
-    return row->op == ROW_RESIDUAL || row->op == ROW_WHEN_CHANGED;
+    return row->op == ROW_RESIDUAL || row->op == ROW_WHEN_CHANGED || row->op == ROW_SEGMENTS;
 }
 
 /* Appends the layers of all rows to a container; a numbered one names them by position. */
@@ -360,7 +446,7 @@ kdst__model_build(kdst_context *ctx, const kdst__model *model, const kdst__model
         .side = config->image_size > 0 ? config->image_size : model->image_size};
     b.nominal = b.input = b.features;
     for (int i = 0; i < KDST__MODEL_ARGS; i++)
-        b.args[i] = model->args[i];
+        b.args[i] = model->ratios != NULL ? model->ratios[config->ratio][i] : model->args[i];
     return build(&b, model->rows, false, out);
 }
 

@@ -33,6 +33,19 @@
     KDST__INIT_PYTORCH, KDST__INIT_FAN_IN, 1, 0                                                                        \
   }
 
+#define NORMAL_FAN_IN_ZERO_BIAS                                                                                        \
+  {                                                                                                                    \
+    KDST__INIT_KAIMING_NORMAL, KDST__INIT_FAN_IN, 1, 0                                                                 \
+  }
+#define NORMAL(std)                                                                                                    \
+  {                                                                                                                    \
+    KDST__INIT_NORMAL, KDST__INIT_FAN_IN, 1, std                                                                       \
+  }
+#define TRUNCATED(std)                                                                                                 \
+  {                                                                                                                    \
+    KDST__INIT_TRUNCATED_NORMAL, KDST__INIT_FAN_IN, 0, std                                                             \
+  }
+
 #define MNIST .channels = 1, .image_size = 28
 #define CIFAR .channels = 3, .image_size = 32
 #define IMAGENET .channels = 3, .image_size = 224
@@ -60,6 +73,23 @@
       "wrn" depth "_" #k, "wide residual network for 32x32 images, " depth " layers, widening factor " #k, CIFAR,      \
       kdst__rows_wide_resnet),                                                                                         \
       .conv = NORMAL_FAN_OUT, .linear = ZERO_BIAS, .args = {n, 16 * k, 32 * k, 64 * k}
+#define VGG(layers)                                                                                                    \
+  .name = "vgg" layers, .help = "VGG with " layers " layers", .rows = kdst__rows_vgg, .conv = NORMAL_FAN_OUT,          \
+  .linear = NORMAL(0.01)
+#define DENSE(depth)                                                                                                   \
+  MODEL("densenet" depth, "dense network for 224x224 images, " depth " layers", IMAGENET, kdst__rows_densenet),        \
+      .conv = NORMAL_FAN_IN, .linear = NORMAL_FAN_IN_ZERO_BIAS
+#define DENSE_CIFAR(depth)                                                                                             \
+  MODEL("densenet" depth "_cifar", "dense network for 32x32 images, " depth " layers", CIFAR, kdst__rows_densenet_cifar)
+#define BACKBONE(depth)                                                                                                \
+  MODEL(                                                                                                               \
+      "adashare_resnet" depth "_backbone", "dilated residual network of AdaShare, " depth " layers, without heads",    \
+      IMAGENET, kdst__rows_adashare),                                                                                  \
+      .conv = NORMAL(0.01)
+
+/* Choices of `ratio`: x1, x0.5, x1.5, x2. */
+static const int32_t shuffle_ratios[][KDST__MODEL_ARGS] = {
+    {116, 232, 464, 1024}, {48, 96, 192, 1024}, {176, 352, 704, 1024}, {244, 488, 976, 2048}};
 
 #define TEXT(name_, help_, which) .name = name_, .help = help_, .create = kdst__model_text_create, .args = {which}
 
@@ -96,6 +126,30 @@ const kdst__model kdst__models[] = {
     {STEM7("34", kdst__rows_resnet_basic_imagenet), .args = {3, 4, 6, 3}},
     {STEM7("50", kdst__rows_resnet_bottleneck_imagenet), .args = {3, 4, 6, 3}},
     {STEM7("101", kdst__rows_resnet_bottleneck_imagenet), .args = {3, 4, 23, 3}},
+    {MODEL("resnext29_8x64d", "ResNeXt for 32x32 images, 29 layers, 8 groups", CIFAR, kdst__rows_resnext),
+     .conv = NORMAL_FAN_OUT, .linear = NORMAL_FAN_IN_ZERO_BIAS},
+    {DENSE_CIFAR("121"), .args = {32, 6, 12, 24, 16}},
+    {DENSE_CIFAR("169"), .args = {32, 6, 12, 32, 32}},
+    {DENSE_CIFAR("201"), .args = {32, 6, 12, 48, 32}},
+    {DENSE_CIFAR("161"), .args = {48, 6, 12, 36, 24}},
+    {MODEL("mobilenetv2_cifar", "MobileNetV2 for 32x32 images", CIFAR, kdst__rows_mobilenetv2_cifar)},
+    {MODEL("shufflenetv2_cifar", "ShuffleNetV2 for 32x32 images", CIFAR, kdst__rows_shufflenetv2_cifar),
+     .ratios = shuffle_ratios},
+    {MODEL("googlenet_cifar", "GoogLeNet for 32x32 images", CIFAR, kdst__rows_googlenet_cifar)},
+    {VGG("19_bn"), CIFAR, .args = {4, 1}},
+    {VGG("19"), CIFAR, .args = {4, 0}},
+    {VGG("16"), IMAGENET, .args = {3, 0}},
+    {MODEL("alexnet", "AlexNet for 224x224 images", IMAGENET, kdst__rows_alexnet)},
+    {DENSE("121"), .args = {32, 6, 12, 24, 16, 64}},
+    {DENSE("169"), .args = {32, 6, 12, 32, 32, 64}},
+    {DENSE("201"), .args = {32, 6, 12, 48, 32, 64}},
+    {DENSE("161"), .args = {48, 6, 12, 36, 24, 96}},
+    {MODEL(
+         "googlenet", "GoogLeNet with batch norm for 224x224 images, without auxiliary heads", IMAGENET,
+         kdst__rows_googlenet),
+     .eps = 0.001, .conv = TRUNCATED(0.01), .linear = TRUNCATED(0.01)},
+    {BACKBONE("18"), .args = {2, 2, 2, 2}},
+    {BACKBONE("34"), .args = {3, 4, 6, 3}},
     {TEXT("nli_bowman", "inference on pairs of sentences, two hidden layers", KDST__TEXT_BOWMAN)},
     {TEXT("nli_minimal", "inference on pairs of sentences, a product and one layer", KDST__TEXT_MINIMAL)},
     {TEXT("sentiment", "sentiment of sentences", KDST__TEXT_SENTIMENT)},

@@ -12,6 +12,18 @@ KDST__ROWS kdst__rows_mlp[], kdst__rows_lenet[], kdst__rows_lenet5[], kdst__rows
 /* Arguments: 3x3 convolutions in each of the last three groups, 1 with batch norm. */
 KDST__ROWS kdst__rows_vgg[];
 
+KDST__ROWS kdst__rows_alexnet[];
+
+/* concat */
+/* Arguments: growth, layers in each of the four blocks; channels of the stem. */
+KDST__ROWS kdst__rows_densenet[], kdst__rows_densenet_cifar[];
+KDST__ROWS kdst__rows_googlenet[], kdst__rows_googlenet_cifar[];
+
+/* shuffle */
+KDST__ROWS kdst__rows_mobilenetv2_cifar[];
+/* Arguments: widths of the three stages and of the last convolution. */
+KDST__ROWS kdst__rows_shufflenetv2_cifar[];
+
 /* residual */
 /* Argument: units in each of the three stages. */
 KDST__ROWS kdst__rows_resnet_padded[], kdst__rows_resnet_projected[];
@@ -20,5 +32,8 @@ KDST__ROWS kdst__rows_resnet_basic[], kdst__rows_resnet_bottleneck[];
 KDST__ROWS kdst__rows_resnet_basic_imagenet[], kdst__rows_resnet_bottleneck_imagenet[];
 /* Arguments: units in each of the three stages, widening factor. */
 KDST__ROWS kdst__rows_wide_resnet[];
+KDST__ROWS kdst__rows_resnext[];
+/* Arguments: blocks in each of the four segments. */
+KDST__ROWS kdst__rows_adashare[];
 
 #endif

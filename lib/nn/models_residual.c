@@ -4,7 +4,8 @@
  * resnet20 … 110: He, Zhang, Ren, Sun (2016), CIFAR form with parameter-free shortcuts, depth 6n + 2; _proj: the form of torchdistill, with
  * projections. resnet18 … 152: the CIFAR form with a 3x3 stem of Yuan et al. (Teacher-free Knowledge Distillation, 2020); its last
  * pooling is the mean of the 4x4 map that a 32x32 image leaves. _imagenet: torchvision's. wrn: Zagoruyko and Komodakis (2016),
- * pre-activation units, depth 6n + 4; the shortcut of a unit that changes the width reads the activated input.
+ * pre-activation units, depth 6n + 4; the shortcut of a unit that changes the width reads the activated input. resnext29: Xie et
+ * al. (2017), grouped convolutions. adashare: the dilated backbone of Sun, Panda, Feris, Saenko (2020), without heads.
  */
 #include "nn/models.h"
 
@@ -147,4 +148,57 @@ const kdst__model_row kdst__rows_wide_resnet[] = {
     {RELU},
     {GLOBAL_POOL},
     {LINEAR("fc", ROW_CLASSES)},
+    {END}};
+
+/* ---- resnext29 8x64d ---- */
+
+/* Eight groups, each a quarter of the unit's width: 64 channels a group in the first stage. */
+static const kdst__model_row resnext_body[] = {
+    {CONV("conv_reduce", ROW_WIDTH, 1, 1, 0), .times = 2, .multiple = 8},
+    {NORM("bn_reduce")},
+    {RELU},
+    {CONV("conv_conv", ROW_WIDTH, 3, ROW_STRIDE, 1), .times = 2, .multiple = 8, .groups = 8},
+    {NORM("bn")},
+    {RELU},
+    {CONV("conv_expand", ROW_WIDTH, 1, 1, 0)},
+    {NORM("bn_expand")},
+    {END}};
+
+static const kdst__model_row resnext_shortcut[] = {
+    {CONV("shortcut_conv", ROW_WIDTH, 1, ROW_STRIDE, 0)}, {NORM("shortcut_bn")}, {END}};
+
+static const kdst__model_row resnext_unit[] = {{RESIDUAL("shortcut", resnext_body, resnext_shortcut)}, {END}};
+
+const kdst__model_row kdst__rows_resnext[] = {
+    {CONV("conv_1_3x3", 64, 3, 1, 1)},
+    {NORM("bn_1")},
+    {RELU},
+    {STAGE("stage_1", 256, 1, 3, resnext_unit), .each = "stage_1_bottleneck_#"},
+    {STAGE("stage_2", 512, 2, 3, resnext_unit), .each = "stage_2_bottleneck_#"},
+    {STAGE("stage_3", 1024, 2, 3, resnext_unit), .each = "stage_3_bottleneck_#"},
+    {GLOBAL_POOL},
+    {LINEAR("classifier", ROW_CLASSES)},
+    {END}};
+
+/* ---- the dilated backbone of AdaShare ---- */
+
+/* The argument is the dilation. */
+static const kdst__model_row dilated[] = {
+    {CONV("conv1", ROW_WIDTH, 3, ROW_STRIDE, ARG(0)), .dilation = ARG(0)}, {NORM("bn1")}, {RELU},
+    {CONV("conv2", ROW_WIDTH, 3, 1, ARG(0)), .dilation = ARG(0)},          {NORM("bn2")}, {END}};
+
+static const kdst__model_row adashare_segments[] = {
+    {STAGE("", 64, 1, ARG(0), dilated), .args = {1}},
+    {STAGE("", 128, 2, ARG(1), dilated), .args = {1}},
+    {STAGE("", 256, 1, ARG(2), dilated), .args = {2}},
+    {STAGE("", 512, 1, ARG(3), dilated), .args = {4}},
+    {END}};
+
+/* The pool of the stem rounds up. */
+const kdst__model_row kdst__rows_adashare[] = {
+    {CONV("conv1", 64, 7, 2, 3)},
+    {NORM("bn1")},
+    {RELU},
+    {MAX_POOL(3, 2, 1), .ceil = 1},
+    {SEGMENTS(adashare_segments, projection)},
     {END}};

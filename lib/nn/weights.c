@@ -14,7 +14,8 @@ kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, 
         .mode = config->init_mode,
         .nonlinearity = KDST__INIT_RELU,
         .std = config->init_std,
-        .bound = config->init_bound};
+        .bound = config->init_bound,
+        .cut = 2};
     kdst_tensor *weight, *bias;
     kdst_status status = kdst__tensor_new(ctx, layer->kind->name, dtype, rank, shape, true, &weight);
     if (status == KDST_STATUS_OK) status = kdst__layer_hold(layer, "weight", true, weight);

@@ -28,6 +28,14 @@ static double draw_normal(const source *s, uint64_t i)
 {
     return s->a + s->b * kdst__normal(s->seed, s->stream, i);
 }
+/* a: deviation, b: cut. A further attempt has a key of its own, so that the number depends on (seed, stream, i) alone. */
+static double draw_truncated(const source *s, uint64_t i)
+{
+    double value = kdst__normal(s->seed, s->stream, i);
+    for (uint64_t attempt = 1; fabs(value) > s->b; attempt++)
+        value = kdst__normal(kdst__mix(s->seed, attempt), s->stream, i);
+    return s->a * value;
+}
 
 static void put(kdst_tensor *t, int64_t at, double value)
 {
@@ -116,4 +124,10 @@ kdst_status kdst_tensor_set_normal(kdst_tensor *tensor, double mean, double devi
             deviation);
     source s = {.a = mean, .b = deviation, .draw = draw_normal};
     return fill_random(tensor, "tensor_set_normal", &s);
+}
+
+kdst_status kdst__tensor_set_truncated(kdst_tensor *tensor, double deviation, double cut)
+{
+    source s = {.a = deviation, .b = cut, .draw = draw_truncated};
+    return fill_random(tensor, "tensor_init", &s);
 }

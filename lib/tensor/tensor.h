@@ -87,6 +87,8 @@ static inline kdst__layout kdst__tensor_layout(const kdst_tensor *t)
 void kdst__layout_copy(int32_t rank, const int64_t *shape, kdst__layout to, kdst__layout from);
 /* The same from tensor to tensor, which may be views of one storage; checks the shapes. */
 kdst_status kdst__tensor_assign(const char *function, kdst_tensor *destination, kdst_tensor *source);
+/* Normal numbers of mean 0 that end at +-cut deviations, cut of 0.1 or more: those beyond are drawn anew. */
+kdst_status kdst__tensor_set_truncated(kdst_tensor *tensor, double deviation, double cut);
 /* Axis in [0, rank) from one that may count from the end; INVALID_ARGUMENT with a message. */
 kdst_status kdst__tensor_axis(const char *function, const kdst_tensor *t, int64_t axis, int64_t *out);
 /* "[2, 3, 4]" into a buffer, for messages. */

@@ -18,6 +18,7 @@ static const rule rules[] = {
     {"kaiming_normal", "fan_in", "leaky_relu", 2.0, 0, 0.6324555320336759 / 21.213203435596427},
     {"normal", NULL, NULL, 0, 0, 0.3},
     {"uniform", NULL, NULL, 0, 0.7, 0},
+    {"truncated_normal", NULL, NULL, 0, 0, 0.3 * 0.87962566103423978}, /* of a normal number between +-2 */
 };
 
 START_TEST(distributions)
@@ -49,6 +50,9 @@ START_TEST(distributions)
     if (r->bound > 0) {
         ck_assert_double_le(largest, r->bound * (1 + 1e-6));
         ck_assert_double_gt(largest, r->bound * 0.998);
+    } else if (strcmp(r->kind, "truncated_normal") == 0) {
+        ck_assert_double_le(largest, 0.6 * (1 + 1e-6));
+        ck_assert_double_gt(largest, 0.6 * 0.998);
     } else {
         ck_assert_double_gt(largest, 3.5 * deviation);
     }

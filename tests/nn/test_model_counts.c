@@ -50,6 +50,26 @@ static const struct {
     {"resnet34_imagenet", 1000, 218, 21797672, "conv1.weight", "fc.bias"},
     {"resnet50_imagenet", 1000, 320, 25557032, "conv1.weight", "fc.bias"},
     {"resnet101_imagenet", 1000, 626, 44549160, "conv1.weight", "fc.bias"},
+    {"resnext29_8x64d", 100, 188, 34518948, "conv_1_3x3.weight", "classifier.bias"},
+    {"densenet121_cifar", 100, 722, 7048548, "conv1.weight", "linear.bias"},
+    {"densenet169_cifar", 100, 1010, 12643172, "conv1.weight", "linear.bias"},
+    {"densenet201_cifar", 100, 1202, 18277220, "conv1.weight", "linear.bias"},
+    {"densenet161_cifar", 100, 962, 26681188, "conv1.weight", "linear.bias"},
+    {"mobilenetv2_cifar", 100, 373, 2369380, "pre.0.weight", "conv2.bias"},
+    {"shufflenetv2_cifar", 100, 394, 1360896, "pre.0.weight", "fc.bias"},
+    {"googlenet_cifar", 100, 450, 6258500, "prelayer.0.weight", "linear.bias"},
+    {"vgg19_bn", 100, 118, 139990948, "features.0.weight", "classifier.6.bias"},
+    {"vgg19", 100, 38, 139979940, "features.0.weight", "classifier.6.bias"},
+    {"alexnet", 365, 16, 58499245, "features.0.weight", "classifier.6.bias"},
+    {"vgg16", 365, 32, 135755949, "features.0.weight", "classifier.6.bias"},
+    {"densenet121", 1000, 727, 7978856, "features.conv0.weight", "classifier.bias"},
+    {"densenet169", 1000, 1015, 14149480, "features.conv0.weight", "classifier.bias"},
+    {"densenet201", 1000, 1207, 20013928, "features.conv0.weight", "classifier.bias"},
+    {"densenet161", 1000, 967, 28681000, "features.conv0.weight", "classifier.bias"},
+    {"densenet161", 365, 967, 27278285, "features.conv0.weight", "classifier.bias"},
+    {"googlenet", 1000, 344, 6624904, "conv1.conv.weight", "fc.bias"},
+    {"adashare_resnet18_backbone", 0, 120, 11176512, "conv1.weight", "ds.3.1.num_batches_tracked"},
+    {"adashare_resnet34_backbone", 0, 216, 21284672, "conv1.weight", "ds.3.1.num_batches_tracked"},
 };
 enum { COUNT = sizeof published / sizeof *published };
 
@@ -59,7 +79,8 @@ START_TEST(counts)
     kdst_layer *layer = NULL;
     const char *first = NULL, *last = NULL;
     expect_ok(kdst_options_create(&options));
-    expect_ok(kdst_options_set_int(options, "classes", published[_i].classes));
+    if (published[_i].classes > 0)
+        expect_ok(kdst_options_set_int(options, "classes", published[_i].classes));
     expect_ok(kdst_model_create(ctx, published[_i].name, options, &layer));
     ck_assert_int_eq(kdst_layer_get_state_count(layer), published[_i].entries);
     ck_assert_int_eq(kdst_layer_get_parameter_count(layer), published[_i].parameters);
@@ -68,6 +89,27 @@ START_TEST(counts)
     ck_assert_str_eq(first, published[_i].first);
     ck_assert_str_eq(last, published[_i].last);
     kdst_layer_release(layer);
+    kdst_options_release(options);
+}
+END_TEST
+
+/* The widths of shufflenetv2_cifar have tables of their own. */
+START_TEST(ratios)
+{
+    static const char *const ratios[] = {"x0.5", "x1", "x1.5", "x2"};
+    static const int64_t parameters[] = {448268, 1360896, 2584716, 5550976};
+    kdst_options *options = NULL;
+    kdst_layer *layer = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_int(options, "classes", 100));
+    expect_ok(kdst_options_set_string(options, "ratio", ratios[_i]));
+    expect_ok(kdst_model_create(ctx, "shufflenetv2_cifar", options, &layer));
+    ck_assert_int_eq(kdst_layer_get_parameter_count(layer), parameters[_i]);
+    kdst_layer_release(layer);
+    expect_ok(kdst_options_set_string(options, "ratio", "x0.5"));
+    expect_failure(
+        kdst_model_create(ctx, "resnet20", options, &layer), KDST_STATUS_INVALID_ARGUMENT,
+        "model_create: ratio is \"x0.5\", but resnet20 has one table of widths");
     kdst_options_release(options);
 }
 END_TEST
@@ -87,6 +129,7 @@ END_TEST
 static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, counts, 0, COUNT);
+    tcase_add_loop_test(tests, ratios, 0, 4);
     tcase_add_test(tests, all_are_here);
 }
 

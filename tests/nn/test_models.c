@@ -72,16 +72,17 @@ START_TEST(residual_names)
 }
 END_TEST
 
-/* Every network on one image gives [N, classes] for its own image size, and slim ones of other channels and types do. Networks on sentences
- * and with several outputs have no such size, and tests of their own. */
+/* Every network on one image gives [N, classes] for its own image size, and slim ones of other channels, types and names do; a backbone gives
+ * a map. Networks on sentences and with several outputs have no such size, and tests of their own. */
 START_TEST(shapes)
 {
     const char *name = kdst_model_get_name(_i / 2);
     const int64_t side = kdst_model_get_image_size(_i / 2), channels = _i % 2 ? 2 : kdst_model_get_channels(_i / 2);
-    const char *const keys[] = {"classes", "channels"};
     if (side == 0) return;
-    kdst_options *options = ints(keys, (int64_t[]){7, _i % 2 ? 2 : 0}, 2);
-    expect_ok(kdst_options_set_float(options, "width", 0.03));
+    const bool map = strstr(name, "backbone") != NULL;
+    const char *const keys[] = {"channels", "classes"};
+    kdst_options *options = ints(keys, (int64_t[]){_i % 2 ? 2 : 0, 7}, map ? 1 : 2);
+    expect_ok(kdst_options_set_float(options, "width", _i % 2 ? 0.03 : 0.07));
     expect_ok(kdst_options_set_string(options, "dtype", _i % 2 ? "float64" : "float32"));
     expect_ok(kdst_options_set_string(options, "names", _i % 2 ? "pytorch" : "official"));
     ck_assert_int_ge(side, 28);
@@ -89,7 +90,10 @@ START_TEST(shapes)
     kdst_layer *layer = model(name, options);
     kdst_tensor *x = filled(real_type(_i % 2), SHAPE(2, channels, side, side), 1), *y = NULL;
     expect_ok(kdst_layer_run(layer, x, &y));
-    expect_shape(y, SHAPE(2, 7));
+    if (map)
+        expect_shape(y, SHAPE(2, _i % 2 ? 16 : 36, 29, 29));
+    else
+        expect_shape(y, SHAPE(2, 7));
     ck_assert_int_eq(kdst_tensor_get_dtype(y), real_type(_i % 2));
     kdst_tensor_release(y);
     kdst_tensor_release(x);
@@ -98,10 +102,81 @@ START_TEST(shapes)
 }
 END_TEST
 
+/* Groups and halves stay whole: a slim resnext has as many channels in each of its 8 groups, a slim shufflenet even widths. */
+START_TEST(slim_groups)
+{
+    kdst_options *options = NULL;
+    kdst_tensor *t = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_float(options, "width", 0.33));
+    kdst_layer *next = model("resnext29_8x64d", options), *shuffle = model("shufflenetv2_cifar", options);
+    /* 512 * 0.33 = 168.96 in 8 groups: 22 each. */
+    expect_ok(kdst_layer_find(next, "stage_1.stage_1_bottleneck_1.conv_conv.weight", &t));
+    expect_shape(t, SHAPE(176, 22, 3, 3));
+    expect_ok(kdst_layer_find(next, "stage_1.stage_1_bottleneck_1.conv_expand.weight", &t));
+    expect_shape(t, SHAPE(85, 176, 1, 1));
+    /* 58 * 0.33 = 19.14 in each half. */
+    expect_ok(kdst_layer_find(shuffle, "stage2.0.shortcut.2.weight", &t));
+    expect_shape(t, SHAPE(20, 8, 1, 1));
+    expect_ok(kdst_layer_find(shuffle, "stage2.1.residual.3.weight", &t));
+    expect_shape(t, SHAPE(20, 1, 3, 3));
+    expect_ok(kdst_layer_find(shuffle, "stage3.0.residual.0.weight", &t));
+    expect_shape(t, SHAPE(40, 40, 1, 1));
+    kdst_layer_release(shuffle);
+    kdst_layer_release(next);
+    kdst_options_release(options);
+}
+END_TEST
+
+/* A map of any size, from images that need not be square. */
+START_TEST(backbone)
+{
+    kdst_options *options = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_float(options, "width", 0.05));
+    kdst_layer *layer = model("adashare_resnet18_backbone", options);
+    kdst_tensor *x = filled(F32, SHAPE(1, 3, 208, 40), 1), *y = NULL;
+    expect_ok(kdst_layer_run(layer, x, &y));
+    expect_shape(y, SHAPE(1, 26, 27, 6));
+    kdst_tensor_release(y);
+    kdst_tensor_release(x);
+    kdst_layer_release(layer);
+    kdst_options_release(options);
+}
+END_TEST
+
+/* torchvision's names of densenet in place of the origin's, the stem too. */
+START_TEST(densenet_names)
+{
+    static const char *const own[] = {
+        "conv1.weight", "features.dense_block_layer_0.bottle_neck_layer_5.bottle_neck.5.weight",
+        "features.transition_layer_2.down_sample.1.weight", "features.dense_block3.bottle_neck_layer_15.bottle_neck.0.weight",
+        "features.bn.running_var", "linear.bias"};
+    static const char *const torch[] = {
+        "features.conv0.weight", "features.denseblock1.denselayer6.conv2.weight", "features.transition3.conv.weight",
+        "features.denseblock4.denselayer16.norm1.weight", "features.norm5.running_var", "classifier.bias"};
+    kdst_options *options = NULL;
+    kdst_tensor *t = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_float(options, "width", 0.03));
+    kdst_layer *official = model("densenet121_cifar", options);
+    expect_ok(kdst_options_set_string(options, "names", "pytorch"));
+    kdst_layer *other = model("densenet121_cifar", options);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        expect_ok(kdst_layer_find(official, own[i], &t));
+        expect_ok(kdst_layer_find(other, torch[i], &t));
+    }
+    kdst_layer_release(other);
+    kdst_layer_release(official);
+    kdst_options_release(options);
+}
+END_TEST
+
 /* Another image size, where the last maps are flattened, not averaged. */
 START_TEST(image_sizes)
 {
-    static const char *const names[] = {"mlp", "lenet", "lenet5", "cnn", "alexnet_cifar", "resnet20", "resnet18"};
+    static const char *const names[] = {"mlp", "lenet", "lenet5", "cnn", "alexnet_cifar", "resnet20",
+                                        "resnet18", "vgg16", "mobilenetv2_cifar"};
     const char *const keys[] = {"classes", "channels", "image_size"};
     kdst_options *options = ints(keys, (int64_t[]){7, 2, 45}, 3);
     expect_ok(kdst_options_set_float(options, "width", 0.05));
@@ -206,6 +281,45 @@ START_TEST(initialisation)
 }
 END_TEST
 
+/* The kinds of the other families. */
+START_TEST(initialisation_of_families)
+{
+    static const struct {
+        const char *model, *entry;
+        double width, deviation, largest; /* largest 0: no bound */
+    } rows[] = {
+        {"wrn16_2", "block3.layer.1.conv2.weight", 1, 0.041666666666666664, 0}, /* sqrt(2 / (9 * 128)) */
+        {"wrn16_2", "fc.bias", 1, 0, 0},
+        {"resnext29_8x64d", "stage_1.stage_1_bottleneck_1.conv_conv.weight", 0.25, 0.041666666666666664, 0},
+        {"resnext29_8x64d", "classifier.weight", 0.25, 0.08838834764831845, 0}, /* sqrt(2 / 256) */
+        {"resnet20_proj", "layer2.0.downsample.0.weight", 1, 0.25, 0},
+        {"vgg19", "features.0.bias", 0.25, 0, 0},
+        {"vgg19", "classifier.3.weight", 0.1, 0.01, 0},
+        {"vgg19", "classifier.3.bias", 0.1, 0, 0},
+        {"resnet18_imagenet", "fc.weight", 0.5, 0.08838834764831845, 0},
+        {"densenet121", "features.denseblock1.denselayer1.conv1.weight", 1, 0.17677669529663687, 0},
+        {"densenet121", "classifier.bias", 0.25, 0, 0},
+        {"googlenet", "conv3.conv.weight", 1, 0.0087962566103423978, 0.02}, /* what is left of 0.01 between +-2 deviations */
+        {"googlenet", "fc.weight", 1, 0.0087962566103423978, 0.02},
+        {"adashare_resnet18_backbone", "blocks.1.1.conv2.weight", 1, 0.01, 0},
+    };
+    double mean, deviation, largest;
+    kdst_options *options = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_float(options, "width", rows[_i].width));
+    kdst_layer *layer = model(rows[_i].model, options);
+    moments(layer, rows[_i].entry, &mean, &deviation, &largest);
+    if (rows[_i].deviation == 0)
+        ck_assert(mean == 0 && deviation == 0);
+    else
+        ck_assert_double_lt(fabs(deviation / rows[_i].deviation - 1), 0.06);
+    if (rows[_i].largest > 0)
+        ck_assert_double_le(largest, rows[_i].largest * (1 + 1e-7));
+    kdst_layer_release(layer);
+    kdst_options_release(options);
+}
+END_TEST
+
 static kdst_options *text(const char *name, const char *value)
 {
     kdst_options *options = NULL;
@@ -264,6 +378,35 @@ START_TEST(dropout_is_optional)
 }
 END_TEST
 
+/* The odd eps flattens one batch norm of a block: another answer, the same state. */
+START_TEST(eps_is_optional)
+{
+    kdst_options *clean = text("eps", "clean"), *official = text("eps", "official");
+    kdst_layer *a = NULL, *b = NULL;
+    kdst_tensor *x = filled(F32, SHAPE(1, 3, 32, 32), 1), *y = NULL, *z = NULL;
+    expect_ok(kdst_options_set_float(clean, "width", 0.1));
+    expect_ok(kdst_options_set_float(official, "width", 0.1));
+    expect_ok(kdst_model_create(ctx, "googlenet_cifar", clean, &a));
+    expect_ok(kdst_model_create(ctx, "googlenet_cifar", official, &b));
+    expect_ok(kdst_layer_copy_state(a, b));
+    expect_ok(kdst_layer_set_training(a, 0));
+    expect_ok(kdst_layer_set_training(b, 0));
+    expect_ok(kdst_layer_run(a, x, &y));
+    expect_ok(kdst_layer_run(b, x, &z));
+    double *v = doubles(y), *w = doubles(z);
+    ck_assert_mem_ne(v, w, 10 * sizeof *v);
+    free(w);
+    free(v);
+    kdst_tensor_release(z);
+    kdst_tensor_release(y);
+    kdst_tensor_release(x);
+    kdst_layer_release(b);
+    kdst_layer_release(a);
+    kdst_options_release(official);
+    kdst_options_release(clean);
+}
+END_TEST
+
 START_TEST(same_seed_same_network)
 {
     kdst_tensor *a = NULL, *b = NULL, *c = NULL;
@@ -313,6 +456,16 @@ START_TEST(bad_input)
         kdst_model_create(ctx, "resnet20", options, &layer), KDST_STATUS_INVALID_ARGUMENT,
         "model_create: eps is \"clean\", but resnet20 has one eps for all");
     kdst_options_release(options);
+    options = ints((const char *[]){"image_size"}, (int64_t[]){62}, 1);
+    expect_failure(
+        kdst_model_create(ctx, "alexnet", options, &layer), KDST_STATUS_INVALID_ARGUMENT,
+        "image_size is too small for alexnet: a window of 3 meets a map of 2 with padding 0");
+    kdst_options_release(options);
+    options = ints((const char *[]){"classes"}, (int64_t[]){10}, 1);
+    expect_failure(
+        kdst_model_create(ctx, "adashare_resnet18_backbone", options, &layer), KDST_STATUS_INVALID_ARGUMENT,
+        "classes is 10, but adashare_resnet18_backbone gives features");
+    kdst_options_release(options);
     ck_assert_ptr_null(layer);
     ck_assert_int_eq(kdst_model_create(NULL, "mlp", NULL, &layer), KDST_STATUS_INVALID_ARGUMENT);
 }
@@ -340,11 +493,16 @@ static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, residual_names, 0, 3);
     tcase_add_loop_test(tests, shapes, 0, 2 * (int)kdst_model_count());
-    tcase_add_loop_test(tests, image_sizes, 0, 7);
+    tcase_add_loop_test(tests, image_sizes, 0, 9);
+    tcase_add_test(tests, slim_groups);
+    tcase_add_test(tests, backbone);
+    tcase_add_test(tests, densenet_names);
     tcase_add_test(tests, dropout_is_optional);
+    tcase_add_test(tests, eps_is_optional);
     tcase_add_test(tests, width_rounds_up);
     tcase_add_test(tests, mlp_takes_rows_too);
     tcase_add_test(tests, initialisation);
+    tcase_add_loop_test(tests, initialisation_of_families, 0, 14);
     tcase_add_test(tests, same_seed_same_network);
     tcase_add_test(tests, bad_input);
     tcase_add_test(tests, list);
