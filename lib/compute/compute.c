@@ -19,10 +19,10 @@ kdst_status kdst__compute_create(
         kdst__compute_destroy(cp);
         return KDST_STATUS_UNSUPPORTED;
     }
-    cp->pool = kdst__pool_create(memory, cp->threads);
-    if (!cp->pool) {
+    kdst_status status = kdst__pool_create(memory, cp->threads, &cp->pool);
+    if (status) {
         kdst__compute_destroy(cp);
-        return KDST_STATUS_OUT_OF_MEMORY;
+        return status;
     }
     kdst__gemm_plan_all(cp, cp->level == best);
     *out = cp;

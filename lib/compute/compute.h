@@ -24,7 +24,7 @@ typedef struct kdst__compute kdst__compute;
 /* ---- life ---- */
 
 /* threads: 0 = one per core this process may use. level: a kdst__level (core/cpu.h), -1 = the best of this machine; a level the machine
- * or the build lacks gives UNSUPPORTED. exact: 1 = no algorithm that trades accuracy for speed. */
+ * or the build lacks gives UNSUPPORTED; a thread that the system refuses IO. exact: 1 = no algorithm that trades accuracy for speed. */
 kdst_status kdst__compute_create(
     kdst__memory *memory, int32_t threads, int32_t level, int32_t exact, kdst__compute **out);
 void kdst__compute_destroy(kdst__compute *cp); /* nullable */

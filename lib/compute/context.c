@@ -21,6 +21,9 @@ kdst_status kdst__compute_attach(kdst_context *ctx)
     if (status == KDST_STATUS_UNSUPPORTED)
         return kdst__fail(ctx, status, "context: level is %s, this machine and build go up to %s",
             kdst__level_name(config->level), kdst__level_name(kdst__cpu_level()));
+    if (status == KDST_STATUS_IO)
+        return kdst__fail(ctx, KDST_STATUS_OUT_OF_MEMORY, "context: the system refuses one of %d threads",
+            (int)(config->threads > 0 ? config->threads : kdst__cpu_count()));
     if (status != KDST_STATUS_OK) return kdst__fail_memory(ctx, "context");
     char text[128];
     kdst__slot_set(ctx, KDST__SLOT_COMPUTE, cp, destroy);

@@ -61,8 +61,10 @@ static kdst_status context_new(
     kdst__memory_set_limit(memory, (size_t)c.memory_limit);
     kdst_context *ctx = kdst__alloc_zero(memory, sizeof *ctx);
     if (!ctx) {
+        char text[KDST__REFUSAL_TEXT + 32] = "context: out of memory";
+        kdst__memory_refusal(memory, text + strlen(text));
         kdst__memory_destroy(memory);
-        return refuse(options, KDST_STATUS_OUT_OF_MEMORY, "context: out of memory");
+        return refuse(options, KDST_STATUS_OUT_OF_MEMORY, text);
     }
     atomic_init(&ctx->references, 1);
     atomic_init(&ctx->users, 1);
@@ -127,6 +129,7 @@ void kdst_context_release(kdst_context *ctx)
 void kdst__enter(kdst_context *ctx)
 {
     ctx->message[0] = '\0';
+    kdst__memory_forget(ctx->memory);
     kdst__enter_cleaning(ctx);
 }
 

@@ -64,7 +64,7 @@ void kdst__enter_cleaning(kdst_context *ctx);
 /* Sets the message and returns `status`. "conv2d: input has 3 channels, layer expects 16". */
 kdst_status kdst__fail(kdst_context *ctx, kdst_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* OUT_OF_MEMORY with "<function>: out of memory". */
+/* OUT_OF_MEMORY with "<function>: out of memory", and what was wanted when an allocation of this call failed (kdst__memory_refusal). */
 kdst_status kdst__fail_memory(kdst_context *ctx, const char *function);
 /* After a callback returned `status`: keeps the message it left, else makes one. Returns status, CALLBACK for a number that is none. */
 kdst_status kdst__fail_callback(kdst_context *ctx, kdst_status status, const char *function);

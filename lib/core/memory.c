@@ -7,7 +7,10 @@
  */
 #include "core/memory.h"
 
+#include "core/format.h"
+
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +37,9 @@ struct kdst__memory {
     void *user_data;
     pthread_mutex_t lock;
     size_t used, peak, limit, cached;
+    _Atomic size_t refused; /* bytes that the last failed allocation wanted; 0: none since the message was asked for */
+    size_t refused_used;    /* what was in use then */
+    int refused_by_limit;
     block *classes[CLASSES];
 };
 
@@ -110,7 +116,8 @@ void kdst__memory_destroy(kdst__memory *memory)
 /* A block of class c from the cache or the hooks; the lock is held. */
 static void *take(kdst__memory *memory, int c, size_t bytes)
 {
-    if (memory->limit && (bytes > memory->limit || memory->used > memory->limit - bytes)) return NULL;
+    memory->refused_by_limit = memory->limit && (bytes > memory->limit || memory->used > memory->limit - bytes);
+    if (memory->refused_by_limit) return NULL;
     block *b = memory->classes[c];
     if (b) {
         memory->classes[c] = b->next;
@@ -125,13 +132,17 @@ static void *take(kdst__memory *memory, int c, size_t bytes)
 
 void *kdst__alloc(kdst__memory *memory, size_t bytes)
 {
+    size_t wanted = bytes;
     int c = size_class(&bytes);
-    if (c < 0) return NULL;
     pthread_mutex_lock(&memory->lock);
-    void *pointer = take(memory, c, bytes);
+    void *pointer = c < 0 ? NULL : take(memory, c, bytes);
     if (pointer) {
         memory->used += bytes;
         if (memory->used > memory->peak) memory->peak = memory->used;
+    } else {
+        memory->refused_by_limit &= c >= 0;
+        memory->refused_used = memory->used;
+        atomic_store_explicit(&memory->refused, wanted ? wanted : 1, memory_order_relaxed);
     }
     pthread_mutex_unlock(&memory->lock);
     return pointer;
@@ -191,4 +202,36 @@ void kdst__memory_set_limit(kdst__memory *memory, size_t bytes)
     pthread_mutex_lock(&memory->lock);
     memory->limit = bytes;
     pthread_mutex_unlock(&memory->lock);
+}
+
+/* "900 bytes", "3.2 MB" */
+static void size_text(size_t bytes, char text[32])
+{
+    if (bytes < 1000000)
+        kdst__format(text, 32, "%zu bytes", bytes);
+    else
+        kdst__format(text, 32, "%.1f MB", (double)bytes * 1e-6);
+}
+
+const char *kdst__memory_refusal(kdst__memory *memory, char text[KDST__REFUSAL_TEXT])
+{
+    char used[32], limit[32];
+    pthread_mutex_lock(&memory->lock);
+    size_t wanted = atomic_load_explicit(&memory->refused, memory_order_relaxed);
+    size_text(memory->refused_used, used);
+    size_text(memory->limit, limit);
+    text[0] = '\0';
+    if (wanted && memory->refused_by_limit)
+        kdst__format(text, KDST__REFUSAL_TEXT, ": %zu bytes wanted, %s of the limit of %s in use", wanted, used, limit);
+    else if (wanted)
+        kdst__format(text, KDST__REFUSAL_TEXT, ": %zu bytes wanted, %s in use", wanted, used);
+    pthread_mutex_unlock(&memory->lock);
+    return text;
+}
+
+void kdst__memory_forget(kdst__memory *memory)
+{
+    /* the plain read first: every public function begins with this */
+    if (atomic_load_explicit(&memory->refused, memory_order_relaxed))
+        atomic_store_explicit(&memory->refused, 0, memory_order_relaxed);
 }

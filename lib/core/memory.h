@@ -34,6 +34,11 @@ void *kdst__realloc(kdst__memory *memory, void *pointer, size_t old_bytes, size_
 size_t kdst__memory_used(kdst__memory *memory);
 size_t kdst__memory_peak(kdst__memory *memory);
 void kdst__memory_set_limit(kdst__memory *memory, size_t bytes);
+/* Says what the last allocation that failed wanted, since kdst__memory_forget: ": 1048576 bytes wanted, 3.2 MB of the limit of 4.0 MB
+ * in use", or "" when none failed. Never fails itself. */
+#define KDST__REFUSAL_TEXT 128
+const char *kdst__memory_refusal(kdst__memory *memory, char text[KDST__REFUSAL_TEXT]);
+void kdst__memory_forget(kdst__memory *memory);
 /* Gives every cached block back to the hooks. */
 void kdst__memory_trim(kdst__memory *memory);
 

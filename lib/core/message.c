@@ -32,7 +32,9 @@ kdst_status kdst__fail(kdst_context *ctx, kdst_status status, const char *format
 
 kdst_status kdst__fail_memory(kdst_context *ctx, const char *function)
 {
-    return kdst__fail(ctx, KDST_STATUS_OUT_OF_MEMORY, "%s: out of memory", function);
+    char text[KDST__REFUSAL_TEXT];
+    return kdst__fail(
+        ctx, KDST_STATUS_OUT_OF_MEMORY, "%s: out of memory%s", function, kdst__memory_refusal(ctx->memory, text));
 }
 
 kdst_status kdst__fail_callback(kdst_context *ctx, kdst_status status, const char *function)

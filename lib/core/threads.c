@@ -165,10 +165,11 @@ static int start_workers(kdst__pool *pool)
     return pool->started == pool->threads - 1;
 }
 
-kdst__pool *kdst__pool_create(kdst__memory *memory, int32_t threads)
+kdst_status kdst__pool_create(kdst__memory *memory, int32_t threads, kdst__pool **out)
 {
+    *out = NULL;
     kdst__pool *pool = kdst__alloc_zero(memory, sizeof *pool);
-    if (!pool) return NULL;
+    if (!pool) return KDST_STATUS_OUT_OF_MEMORY;
     pool->memory = memory;
     pool->process = getpid();
     pool->threads = threads;
@@ -179,11 +180,13 @@ kdst__pool *kdst__pool_create(kdst__memory *memory, int32_t threads)
     if (threads > 1) {
         pool->workers = kdst__alloc_zero(memory, (size_t)(threads - 1) * sizeof *pool->workers);
         if (!pool->workers || !start_workers(pool)) {
+            kdst_status status = pool->workers ? KDST_STATUS_IO : KDST_STATUS_OUT_OF_MEMORY;
             kdst__pool_destroy(pool);
-            return NULL;
+            return status;
         }
     }
-    return pool;
+    *out = pool;
+    return KDST_STATUS_OK;
 }
 
 static void end_workers(kdst__pool *pool)

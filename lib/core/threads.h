@@ -10,6 +10,8 @@
 
 #include "core/memory.h"
 
+#include <kdst/status.h>
+
 #include <stdint.h>
 
 typedef struct kdst__pool kdst__pool;
@@ -17,9 +19,9 @@ typedef struct kdst__pool kdst__pool;
 /* Runs piece number `piece`; `worker` is in [0, threads) and selects scratch space only. */
 typedef void (*kdst__piece_fn)(void *arg, int64_t piece, int32_t worker);
 
-/* threads >= 1, the caller counted in. NULL when memory or threads cannot be had. A child of fork may destroy its parent's
+/* threads >= 1, the caller counted in. OUT_OF_MEMORY, or IO when the system refuses a thread. A child of fork may destroy its parent's
  * pool, not run it. */
-kdst__pool *kdst__pool_create(kdst__memory *memory, int32_t threads);
+kdst_status kdst__pool_create(kdst__memory *memory, int32_t threads, kdst__pool **out);
 void kdst__pool_destroy(kdst__pool *pool);
 int32_t kdst__pool_threads(const kdst__pool *pool);
 

@@ -119,7 +119,7 @@ static int32_t sampler_of(const parts *p, const config *c)
 }
 
 /* Everything of `l` that takes memory but the program. */
-static bool set_up(kdst_loader *l, const parts *p, const config *c)
+static kdst_status set_up(kdst_loader *l, const parts *p, const config *c)
 {
     kdst_dataset *d = l->dataset;
     kdst__memory *memory = kdst__context_memory(l->base.ctx);
@@ -137,11 +137,12 @@ static bool set_up(kdst_loader *l, const parts *p, const config *c)
     b->epoch = -1;
     b->mixup = c->mixup;
     b->cutmix = c->cutmix;
-    if (!kdst__sampler_create(memory, sampler_of(p, c), d->count, b->labels, p->weights, &b->sampler)) return false;
+    if (!kdst__sampler_create(memory, sampler_of(p, c), d->count, b->labels, p->weights, &b->sampler))
+        return KDST_STATUS_OUT_OF_MEMORY;
     int64_t depth = !anywhere ? 0 : c->prefetch < b->count ? c->prefetch : b->count;
     int64_t workers = depth || !anywhere ? 1 : kdst__pool_threads(kdst__compute_pool(kdst__tensor_compute(d->labels)));
-    if (!kdst__batches_create(memory, b, workers)) return false;
-    return !depth || !kdst__prefetch_create(memory, b, depth, &l->prefetch);
+    if (!kdst__batches_create(memory, b, workers)) return KDST_STATUS_OUT_OF_MEMORY;
+    return depth ? kdst__prefetch_create(memory, b, depth, &l->prefetch) : KDST_STATUS_OK;
 }
 
 static kdst_status make(const parts *p, const kdst_options *options, kdst_loader **out)
@@ -156,8 +157,15 @@ static kdst_status make(const parts *p, const kdst_options *options, kdst_loader
     kdst__handle_retain(l->dataset = p->dataset);
     l->dtype = c.dtype == 1 ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32;
     status = make_program(l, p, &c);
-    if (!status && !set_up(l, p, &c))
-        status = kdst__fail(ctx, KDST_STATUS_OUT_OF_MEMORY, "%s: out of memory or threads", p->function);
+    if (!status) {
+        status = set_up(l, p, &c);
+        if (status == KDST_STATUS_IO)
+            status = kdst__fail(
+                ctx, KDST_STATUS_OUT_OF_MEMORY, "%s: the system refuses a thread for prefetch %lld; prefetch 0 needs none",
+                p->function, (long long)c.prefetch);
+        else if (status)
+            status = kdst__fail_memory(ctx, p->function);
+    }
     if (status)
         kdst__handle_release(l);
     else

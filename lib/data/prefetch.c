@@ -123,9 +123,10 @@ kdst_status kdst__prefetch_create(kdst__memory *memory, kdst__batches *batches, 
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wanted, NULL);
     pthread_cond_init(&p->made, NULL);
-    if (!allocate_slots(p) || !start(p)) {
+    bool room = allocate_slots(p);
+    if (!room || !start(p)) {
         kdst__prefetch_destroy(p);
-        return KDST_STATUS_OUT_OF_MEMORY;
+        return room ? KDST_STATUS_IO : KDST_STATUS_OUT_OF_MEMORY;
     }
     *out = p;
     return KDST_STATUS_OK;

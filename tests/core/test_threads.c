@@ -2,6 +2,8 @@
 /* The thread pool: every piece once, by one worker at a time, however many threads, pieces and runs. */
 #include "core/threads.h"
 
+#include <kdst/context.h>
+
 #include "support/counting.h"
 #include "support/run.h"
 
@@ -55,11 +57,19 @@ static void run_once(kdst__pool *pool, run *r, int64_t pieces)
         ck_assert_msg(r->times[i] == 1, "piece %d of %d ran %d times", (int)i, (int)pieces, r->times[i]);
 }
 
+static kdst__pool *make_pool(kdst__memory *memory, int32_t threads)
+{
+    kdst__pool *pool = NULL;
+    kdst_status status = kdst__pool_create(memory, threads, &pool);
+    ck_assert(status == KDST_STATUS_OK ? pool != NULL : pool == NULL);
+    return pool;
+}
+
 START_TEST(test_every_piece_once)
 {
     static run r;
     kdst__memory *memory = kdst__memory_create(NULL, NULL, NULL);
-    kdst__pool *pool = kdst__pool_create(memory, _i);
+    kdst__pool *pool = make_pool(memory, _i);
     ck_assert_ptr_nonnull(pool);
     ck_assert_int_eq(kdst__pool_threads(pool), _i);
     for (int round = 0; round < 200; round++)
@@ -76,7 +86,7 @@ START_TEST(test_workers_wake_up)
 {
     static run r;
     kdst__memory *memory = kdst__memory_create(NULL, NULL, NULL);
-    kdst__pool *pool = kdst__pool_create(memory, 4);
+    kdst__pool *pool = make_pool(memory, 4);
     ck_assert_ptr_nonnull(pool);
     for (int round = 0; round < 150; round++) {
         usleep((useconds_t)(round % 30 * 50));
@@ -105,7 +115,7 @@ static void uneven_piece(void *arg, int64_t piece, int32_t worker)
 START_TEST(test_uneven_pieces)
 {
     kdst__memory *memory = kdst__memory_create(NULL, NULL, NULL);
-    kdst__pool *pool = kdst__pool_create(memory, 3);
+    kdst__pool *pool = make_pool(memory, 3);
     ck_assert_ptr_nonnull(pool);
     for (int round = 0; round < 3; round++) {
         uneven u = {0};
@@ -122,7 +132,7 @@ static void *use_own_pool(void *arg)
 {
     static _Thread_local run r;
     kdst__memory *memory = kdst__memory_create(NULL, NULL, NULL);
-    kdst__pool *pool = kdst__pool_create(memory, 3);
+    kdst__pool *pool = make_pool(memory, 3);
     for (int round = 0; pool && round < 300; round++) {
         r = (run){.threads = 3, .pieces = 50};
         kdst__pool_run(pool, 50, piece_fn, &r);
@@ -151,7 +161,7 @@ START_TEST(test_create_and_destroy)
 {
     kdst__memory *memory = kdst__memory_create(NULL, NULL, NULL);
     for (int i = 0; i < 200; i++) {
-        kdst__pool *pool = kdst__pool_create(memory, 1 + i % MOST_THREADS);
+        kdst__pool *pool = make_pool(memory, 1 + i % MOST_THREADS);
         ck_assert_ptr_nonnull(pool);
         kdst__pool_destroy(pool);
     }
@@ -166,7 +176,9 @@ START_TEST(test_no_memory)
     for (int64_t n = 2; n <= 3; n++) { /* the first call is for the memory itself */
         counting hooks = {.fail_from = n, .fail_to = n};
         kdst__memory *memory = kdst__memory_create(counting_allocate, counting_deallocate, &hooks);
-        ck_assert_ptr_null(kdst__pool_create(memory, 4));
+        kdst__pool *pool = NULL;
+        ck_assert_int_eq(kdst__pool_create(memory, 4, &pool), KDST_STATUS_OUT_OF_MEMORY);
+        ck_assert_ptr_null(pool);
         ck_assert_int_eq(hooks.refused, 1);
         kdst__memory_destroy(memory);
         ck_assert_int_eq(hooks.blocks, 0);
@@ -198,12 +210,22 @@ START_TEST(test_no_threads)
         pthread_attr_destroy(&attributes);
     }
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &space), 0);
-    ck_assert_ptr_null(kdst__pool_create(memory, 1024));
+    kdst__pool *pool = NULL;
+    ck_assert_int_eq(kdst__pool_create(memory, 1024, &pool), KDST_STATUS_IO);
+    ck_assert_ptr_null(pool);
     ck_assert_uint_eq(kdst__memory_used(memory), 0);
-    kdst__pool *pool = kdst__pool_create(memory, 2); /* the room is there again */
-    ck_assert_ptr_nonnull(pool);
+    ck_assert_int_eq(kdst__pool_create(memory, 2, &pool), 0); /* the room is there again */
     kdst__pool_destroy(pool);
     kdst__memory_destroy(memory);
+    /* memory is not what a context lacks then */
+    kdst_options *options = NULL;
+    kdst_context *ctx = NULL;
+    ck_assert_int_eq(kdst_options_create(&options), 0);
+    ck_assert_int_eq(kdst_options_set_int(options, "threads", 1000), 0);
+    ck_assert_int_eq(kdst_context_create(options, &ctx), KDST_STATUS_OUT_OF_MEMORY);
+    ck_assert_str_eq(kdst_options_message(options), "context: the system refuses one of 1000 threads");
+    ck_assert_ptr_null(ctx);
+    kdst_options_release(options);
 }
 END_TEST
 #endif
@@ -221,7 +243,7 @@ START_TEST(test_workers_leave_signals_alone)
 {
     static run r;
     kdst__memory *memory = kdst__memory_create(NULL, NULL, NULL);
-    kdst__pool *pool = kdst__pool_create(memory, 4);
+    kdst__pool *pool = make_pool(memory, 4);
     sigset_t one, pending;
     ck_assert_ptr_nonnull(pool);
     struct sigaction action = {.sa_handler = on_signal};
@@ -251,7 +273,7 @@ START_TEST(test_after_fork)
     static run r;
     kdst__memory *memory = kdst__memory_create(NULL, NULL, NULL);
     for (int round = 0; round < 20; round++) {
-        kdst__pool *pool = kdst__pool_create(memory, 1 + round % 4);
+        kdst__pool *pool = make_pool(memory, 1 + round % 4);
         int how = 0;
         if (round % 2) run_once(pool, &r, 64);
         if (round % 3) usleep(2000); /* workers are asleep, or still spin */
@@ -261,7 +283,7 @@ START_TEST(test_after_fork)
             size_t used = kdst__memory_used(memory);
             kdst__pool_destroy(pool);
             if (kdst__memory_used(memory) >= used) _exit(1);
-            pool = kdst__pool_create(memory, 3);
+            pool = make_pool(memory, 3);
             if (!pool) _exit(2);
             run_once(pool, &r, 64);
             kdst__pool_destroy(pool);
