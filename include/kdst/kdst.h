@@ -5,6 +5,7 @@
 
 #include <kdst/augmentation.h>
 #include <kdst/autograd.h>
+#include <kdst/average.h>
 #include <kdst/context.h>
 #include <kdst/dataset.h>
 #include <kdst/distillation.h>
