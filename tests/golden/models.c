@@ -1,109 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System "models": networks by name, with parameters made by an integer rule, in float32 and in float64.
  *
- * No weight is stored. u(i, t) = mix(mix(i) ^ mix(t 0x9E3779B9 + seed)) for element i of tensor t, and h = (u >> 8)
- * / 2^23 - 1; a weight is sqrt(g / fan_in) h, gamma 1 + 0.1 h, var 1 + 0.5 |h|, the others 0.1 h, and the image 2 h
- * with t = 65536, all rounded to float32. CRC-32 sums over these numbers stand in the manifest. Logits in both
- * modes, the loss, running statistics after one training pass and gradients are compared, the float32 path by each
- * expectation's rtol and atol, the float64 path by tolerance_f64.
+ * No weight is stored: models_rule.c makes them, and sums over them stand in the manifest. Logits in both modes, the loss,
+ * running statistics after one training pass and gradients are compared, the float32 path by each expectation's rtol
+ * and atol, the float64 path by tolerance_f64. Dropout is off.
  */
-#include "golden.h"
+#include "models.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define IMAGE 65536
-
-/* ---- numbers ---- */
-
-static uint32_t mix(uint32_t x)
-{
-    x ^= x >> 16;
-    x *= 0x85EBCA6Bu;
-    x ^= x >> 13;
-    x *= 0xC2B2AE35u;
-    return x ^ x >> 16;
-}
-
-static double unit(uint32_t i, uint32_t t, uint32_t seed)
-{
-    return (double)(mix(mix(i) ^ mix(t * 0x9E3779B9u + seed)) >> 8) / 8388608.0 - 1.0;
-}
-
-/* CRC-32 of zlib, continued from `crc` (0 at first). */
-static uint32_t crc32_add(uint32_t crc, const void *data, size_t bytes)
-{
-    const unsigned char *p = data;
-    crc = ~crc;
-    for (size_t i = 0; i < bytes; i++) {
-        crc ^= p[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
-    }
-    return ~crc;
-}
-
-/* ---- a case ---- */
-
-typedef struct model_case {
-    run *r;
-    verdict *v;
-    const char *name, *first, *last, *bn_first, *bn_last; /* bn_…: NULL without batch norm */
-    int64_t classes, batch, parameter_count, input_shape[4];
-    int32_t *labels;
-    double g;
-    uint32_t seed;
-    const cJSON *state, *parameters, *expected;
-    unsigned long weights_crc, input_crc;
-    tolerance wide, wide_grad; /* of the float64 path: values, and gradients stored as float32 */
-} model_case;
-
-/* Element i under a rule; `scale` of weights. False: the rule is unknown. */
-static bool value_of(const char *rule, double scale, double h, double *value)
-{
-    if (!strcmp(rule, "weight"))
-        *value = scale * h;
-    else if (!strcmp(rule, "gamma"))
-        *value = 1 + 0.1 * h;
-    else if (!strcmp(rule, "var"))
-        *value = 1 + 0.5 * fabs(h);
-    else if (!strcmp(rule, "image"))
-        *value = 2 * h;
-    else if (!strcmp(rule, "beta") || !strcmp(rule, "bias") || !strcmp(rule, "mean"))
-        *value = 0.1 * h;
-    else
-        return false;
-    return true;
-}
-
-/* Elements of a tensor, rounded to float32, into the tensor of either type; continues the sum. */
-static void fill(model_case *c, const char *rule, uint32_t t, double fan_in, kdst_tensor *tensor, uint32_t *crc)
-{
-    int64_t count = kdst_tensor_get_count(tensor);
-    double scale = sqrt(c->g / fan_in), value = 0;
-    kdst_tensor *narrow = NULL;
-    void *map = NULL;
-    int64_t shape[MAX_RANK];
-    for (int64_t i = 0; i < kdst_tensor_get_rank(tensor); i++)
-        shape[i] = kdst_tensor_get_size(tensor, i);
-    if (!check(
-            c->v, c->r->ctx,
-            kdst_tensor_create(c->r->ctx, KDST_DTYPE_FLOAT32, kdst_tensor_get_rank(tensor), shape, &narrow), "state") ||
-        !check(c->v, c->r->ctx, kdst_tensor_map(narrow, KDST_MAP_WRITE, &map), "state"))
-        goto end;
-    for (int64_t i = 0; i < count; i++) {
-        if (!value_of(rule, scale, unit((uint32_t)i, t, c->seed), &value))
-            problem(c->v, "rule \"%.32s\" is unknown", rule);
-        ((float *)map)[i] = (float)value;
-    }
-    *crc = crc32_add(*crc, map, (size_t)count * sizeof(float));
-    if (check(c->v, c->r->ctx, kdst_tensor_unmap(narrow), "state"))
-        check(c->v, c->r->ctx, kdst_tensor_set(tensor, narrow), "state");
-end:
-    kdst_tensor_release(narrow);
-}
 
 /* Entry i of the manifest's state must be entry i of the model's, by name and shape; fills it. */
 static void fill_entry(model_case *c, kdst_layer *model, int64_t i, const cJSON *item, uint32_t *crc)
@@ -131,7 +38,30 @@ static void fill_entry(model_case *c, kdst_layer *model, int64_t i, const cJSON 
     if (counter)
         check(c->v, c->r->ctx, kdst_tensor_set_value(tensor, 0), name);
     else
-        fill(c, rule, (uint32_t)t, fan_in, tensor, crc);
+        model_fill(c, rule, (uint32_t)t, fan_in, tensor, crc);
+}
+
+/* Options of a network: those of its kind of input and output, and no dropout. */
+static kdst_options *model_options(const model_case *c, kdst_dtype dtype)
+{
+    kdst_options *options = NULL;
+    kdst_status status = kdst_options_create(&options);
+    if (!status) status = kdst_options_set_string(options, "dtype", kdst_dtype_get_name(dtype));
+    if (!status) status = kdst_options_set_float(options, "dropout", 0);
+    if (c->listed) {
+        if (!status) status = kdst_options_set_ints(options, "tasks", c->classes, c->tasks);
+    } else {
+        if (!status) status = kdst_options_set_int(options, "classes", c->classes[0]);
+    }
+    if (c->vocabulary > 0) {
+        if (!status) status = kdst_options_set_int(options, "vocabulary", c->vocabulary);
+    } else {
+        if (!status) status = kdst_options_set_int(options, "channels", c->input_shape[1]);
+        if (!status && !c->listed) status = kdst_options_set_int(options, "image_size", c->input_shape[2]);
+    }
+    if (!status) return options;
+    kdst_options_release(options);
+    return NULL;
 }
 
 static kdst_layer *make_model(model_case *c, kdst_dtype dtype)
@@ -141,12 +71,7 @@ static kdst_layer *make_model(model_case *c, kdst_dtype dtype)
     const cJSON *item;
     uint32_t crc = 0;
     int64_t i = 0;
-    bool set = !kdst_options_create(&options) && !kdst_options_set_int(options, "classes", c->classes) &&
-        !kdst_options_set_int(options, "channels", c->input_shape[1]) &&
-        !kdst_options_set_int(options, "image_size", c->input_shape[2]) &&
-        !kdst_options_set_float(options, "dropout", 0) &&
-        !kdst_options_set_string(options, "dtype", kdst_dtype_get_name(dtype));
-    if (!set)
+    if (!(options = model_options(c, dtype)))
         problem(c->v, "out of memory");
     else
         check(c->v, c->r->ctx, kdst_model_create(c->r->ctx, c->name, options, &model), "model");
@@ -166,16 +91,6 @@ static kdst_layer *make_model(model_case *c, kdst_dtype dtype)
     }
     if (crc != c->weights_crc) problem(c->v, "weights_crc32: got %08lx want %08lx", (unsigned long)crc, c->weights_crc);
     return model;
-}
-
-static kdst_tensor *make_input(model_case *c, kdst_dtype dtype)
-{
-    kdst_tensor *x = NULL;
-    uint32_t crc = 0;
-    if (!check(c->v, c->r->ctx, kdst_tensor_create(c->r->ctx, dtype, 4, c->input_shape, &x), "input")) return NULL;
-    fill(c, "image", IMAGE, 1, x, &crc);
-    if (crc != c->input_crc) problem(c->v, "input_crc32: got %08lx want %08lx", (unsigned long)crc, c->input_crc);
-    return x;
 }
 
 /* ---- comparisons ---- */
@@ -226,11 +141,14 @@ static void compare_statistics(model_case *c, fields *all, kdst_layer *model, co
     }
 }
 
+/* NULL where none has reached the parameter, which is a gradient of 0. */
 static kdst_tensor *grad_of(model_case *c, kdst_layer *model, const char *name)
 {
     kdst_tensor *parameter = NULL, *grad = NULL;
+    kdst_status status = KDST_STATUS_OK;
     if (check(c->v, c->r->ctx, kdst_layer_find(model, name, &parameter), "gradient of a parameter"))
-        check(c->v, c->r->ctx, kdst_tensor_get_grad(parameter, &grad), name);
+        status = kdst_tensor_get_grad(parameter, &grad);
+    if (status != KDST_STATUS_NOT_FOUND) check(c->v, c->r->ctx, status, name);
     return grad;
 }
 
@@ -274,57 +192,87 @@ static void compare_gradients(model_case *c, fields *all, kdst_layer *model, kds
     free(norms);
     for (int k = 0; sound(c->v) && k < 2; k++) {
         kdst_tensor *grad = grad_of(c, model, parameters[k]);
-        if (grad) compare(c, all, names[k], grad);
+        if (grad)
+            compare(c, all, names[k], grad);
+        else
+            problem(c->v, "%s: %s has no gradient", names[k], parameters[k]);
         kdst_tensor_release(grad);
+    }
+}
+
+/* The outputs of a run, each by its name. */
+static void compare_outputs(model_case *c, fields *all, const char *which, kdst_tensor *const *logits)
+{
+    char name[64];
+    for (int64_t t = 0; t < c->tasks; t++) {
+        snprintf(name, sizeof name, c->listed ? "%s.%d" : "%s", which, (int)t);
+        compare(c, all, name, logits[t]);
     }
 }
 
 /* ---- one path ---- */
 
-static void run_eval(model_case *c, fields *all, kdst_layer *model, kdst_tensor *x)
+typedef struct inputs {
+    kdst_tensor *tensors[MODEL_INPUTS];
+    int64_t count;
+} inputs;
+
+/* Runs the network in a mode; `logits` [tasks] are the caller's. */
+static bool run_mode(model_case *c, kdst_layer *model, const inputs *in, int32_t training, kdst_tensor **logits)
 {
-    kdst_tensor *logits = NULL;
-    if (!check(c->v, c->r->ctx, kdst_no_grad_begin(c->r->ctx), "no_grad")) return;
-    if (check(c->v, c->r->ctx, kdst_layer_set_training(model, 0), "eval") &&
-        check(c->v, c->r->ctx, kdst_layer_run(model, x, &logits), "eval"))
-        compare(c, all, "logits_eval", logits);
-    check(c->v, c->r->ctx, kdst_no_grad_end(c->r->ctx), "no_grad");
-    kdst_tensor_release(logits);
+    const char *what = training ? "train" : "eval";
+    int64_t count = 0;
+    if (!check(c->v, c->r->ctx, kdst_layer_set_training(model, training), what) ||
+        !check(c->v, c->r->ctx, kdst_layer_run_many(model, in->tensors, in->count, logits, MODEL_TASKS, &count), what))
+        return false;
+    if (count != c->tasks) problem(c->v, "%s: got %lld outputs want %lld", what, (long long)count, (long long)c->tasks);
+    return count == c->tasks;
 }
 
-static void run_train(model_case *c, fields *all, kdst_layer *model, kdst_tensor *x)
+static void release_all(kdst_tensor **tensors, int64_t count)
 {
-    kdst_tensor *logits = NULL, *labels = NULL, *value = NULL;
-    kdst_loss *loss = NULL;
-    kdst_context *ctx = c->r->ctx;
-    if (check(c->v, ctx, kdst_layer_set_training(model, 1), "train") &&
-        check(c->v, ctx, kdst_layer_run(model, x, &logits), "train") &&
-        check(c->v, ctx, kdst_tensor_create_from(ctx, KDST_DTYPE_INT32, 1, &c->batch, c->labels, &labels), "labels") &&
-        check(c->v, ctx, kdst_loss_cross_entropy_create(ctx, NULL, &loss), "loss") &&
-        check(c->v, ctx, kdst_loss_run(loss, logits, NULL, labels, &value), "loss")) {
-        compare(c, all, "logits_train", logits);
+    for (int64_t i = 0; i < count; i++)
+        kdst_tensor_release(tensors[i]);
+}
+
+static void run_eval(model_case *c, fields *all, kdst_layer *model, const inputs *in)
+{
+    kdst_tensor *logits[MODEL_TASKS] = {NULL};
+    if (!check(c->v, c->r->ctx, kdst_no_grad_begin(c->r->ctx), "no_grad")) return;
+    if (run_mode(c, model, in, 0, logits)) compare_outputs(c, all, "logits_eval", logits);
+    check(c->v, c->r->ctx, kdst_no_grad_end(c->r->ctx), "no_grad");
+    release_all(logits, MODEL_TASKS);
+}
+
+static void run_train(model_case *c, fields *all, kdst_layer *model, const inputs *in, kdst_dtype dtype)
+{
+    kdst_tensor *logits[MODEL_TASKS] = {NULL}, *value = NULL;
+    if (run_mode(c, model, in, 1, logits)) {
+        compare_outputs(c, all, "logits_train", logits);
+        value = model_loss(c, logits);
+    }
+    if (value) {
         compare_loss(c, all, value);
         if (c->bn_first) compare_statistics(c, all, model, "bn_first", c->bn_first);
         if (c->bn_last) compare_statistics(c, all, model, "bn_last", c->bn_last);
-        if (check(c->v, ctx, kdst_backward(value, NULL, NULL), "backward"))
-            compare_gradients(c, all, model, kdst_tensor_get_dtype(x));
+        if (check(c->v, c->r->ctx, kdst_backward(value, NULL, NULL), "backward"))
+            compare_gradients(c, all, model, dtype);
     }
-    kdst_loss_release(loss);
     kdst_tensor_release(value);
-    kdst_tensor_release(labels);
-    kdst_tensor_release(logits);
+    release_all(logits, MODEL_TASKS);
 }
 
 static void run_path(model_case *c, kdst_dtype dtype)
 {
     fields all;
+    inputs in = {.count = 0};
     fields_open(&all, c->v, c->expected, "expected");
     kdst_layer *model = make_model(c, dtype);
-    kdst_tensor *x = sound(c->v) ? make_input(c, dtype) : NULL;
-    if (sound(c->v)) run_eval(c, &all, model, x);
-    if (sound(c->v)) run_train(c, &all, model, x);
+    if (sound(c->v)) in.count = model_inputs(c, dtype, in.tensors);
+    if (sound(c->v)) run_eval(c, &all, model, &in);
+    if (sound(c->v)) run_train(c, &all, model, &in, dtype);
     fields_close(&all);
-    kdst_tensor_release(x);
+    release_all(in.tensors, MODEL_INPUTS);
     kdst_layer_release(model);
 }
 
@@ -345,40 +293,6 @@ static const char *text_or_null(fields *f, const char *name)
     return cJSON_IsNull(item) ? NULL : fields_text(f, name);
 }
 
-/* One list of labels: a network with several outputs is not known here. */
-static void read_labels(model_case *c, const cJSON *tasks)
-{
-    const cJSON *list = cJSON_GetArrayItem(tasks, 0), *item;
-    int64_t i = 0;
-    c->labels = calloc((size_t)c->batch + 1, sizeof *c->labels);
-    if (!c->labels || !cJSON_IsArray(tasks) || cJSON_GetArraySize(tasks) != 1 || cJSON_GetArraySize(list) != c->batch) {
-        problem(c->v, "labels: one list of %lld labels is expected", (long long)c->batch);
-        return;
-    }
-    cJSON_ArrayForEach(item, list)
-    {
-        if (!cJSON_IsNumber(item) || item->valuedouble != (double)item->valueint)
-            problem(c->v, "labels: not whole numbers");
-        c->labels[i++] = item->valueint;
-    }
-}
-
-static void read_sizes(model_case *c, fields *f)
-{
-    double seed = fields_number(f, "seed");
-    c->classes = fields_whole(f, "num_classes");
-    c->batch = fields_whole(f, "batch");
-    c->g = fields_number(f, "g");
-    c->seed = seed >= 0 && seed <= UINT32_MAX ? (uint32_t)seed : 0;
-    c->parameter_count = fields_whole(f, "trainable_parameters");
-    if (c->seed != seed) problem(c->v, "the seed is no 32-bit number");
-    if (!(c->g > 0)) problem(c->v, "g is not positive");
-    if (c->batch > 1 << 16) problem(c->v, "the batch is too large");
-    if (read_shape(c->v, fields_get(f, "input_shape"), "input_shape", c->input_shape) != 4 ||
-        c->input_shape[0] != c->batch || c->input_shape[2] != c->input_shape[3])
-        problem(c->v, "input_shape: a batch of square images is expected");
-}
-
 static void run_case(model_case *c, const cJSON *item)
 {
     static const char *const information[] = {"source", "class", "macs_per_sample", "macs_full"};
@@ -396,15 +310,13 @@ static void run_case(model_case *c, const cJSON *item)
     c->state = fields_get(&f, "state");
     c->parameters = fields_get(&f, "parameters");
     c->expected = fields_get(&f, "expected");
-    const cJSON *labels = fields_get(&f, "labels");
-    fields_get(&f, "input_shape");
-    read_sizes(c, &f);
+    model_read(c, &f);
     fields_close(&f);
     if (!cJSON_IsArray(c->state) || !cJSON_IsArray(c->parameters)) problem(c->v, "state and parameters must be lists");
-    if (sound(c->v)) read_labels(c, labels);
     if (sound(c->v)) run_path(c, KDST_DTYPE_FLOAT32);
     if (sound(c->v)) run_path(c, KDST_DTYPE_FLOAT64);
-    free(c->labels);
+    for (int i = 0; i < MODEL_TASKS; i++)
+        free(c->labels[i]);
 }
 
 /* ---- the manifest ---- */

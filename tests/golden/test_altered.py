@@ -302,8 +302,16 @@ def model_case(check, head, tolerances, case):
                         (('num_classes',), case['num_classes'] + 1), (('labels', 0, 0), 2), (('first',), case['last']),
                         (('name',), 'alchemy'), (('state', 0, 'name'), 'alchemy'), (('state', 0, 'rule'), 'alchemy'),
                         (('state', 0, 'shape', 0), 1), (('state', 0, 't'), 7),
-                        (('parameters', 0), case['parameters'][1])):
+                        (('parameters', 0), case['parameters'][1]), (('num_classes',), [case['num_classes']]),
+                        (('num_classes',), []), (('num_classes',), [1] * 9), (('labels',), []),
+                        (('labels',), case['labels'] * 2), (('labels', 0), case['labels'][0][1:]),
+                        (('labels', 0, 0), 0.5), (('labels', 0, 0), case['num_classes'])):
         check.fails('%s: %s' % (kind, path), changed(manifest, base + path, value), '')
+    sizes = case['input_shape']
+    for member in sizes if isinstance(sizes, dict) else range(len(sizes)):
+        path = base + ('input_shape', member)
+        for value in (at(manifest, path) + 1, 0):
+            check.fails('%s: %s = %r' % (kind, path, value), changed(manifest, path, value), '')
     check.fails('a state entry is missing', without(manifest, base + ('state', 0)), '')
     may_miss = {'source', 'class', 'macs_per_sample', 'macs_full', 'measured_float32', 'measured_noise'}
     if len(case['state']) < 20:
@@ -313,7 +321,7 @@ def model_case(check, head, tolerances, case):
 def models(check, manifest):
     head = {k: v for k, v in manifest.items() if k != 'cases'}
     for case in manifest['cases']:
-        if case['name'] in ('mlp', 'resnet20'):
+        if case['name'] in ('mlp', 'resnet20', 'nli_minimal'):
             model_case(check, head, manifest['tolerance_f64'], case)
     one = dict(head, cases=[manifest['cases'][0]])
     alter_manifests(check, one)
