@@ -85,6 +85,53 @@ KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_npy(
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_npz(
     kdst_context *ctx, const char *path, const kdst_options *options, kdst_dataset **out);
 
+/** Reads a folder of PNG and JPEG images by class: <path>/<class>/<image>.
+ *
+ *  Folders, sorted by the bytes of their names, are classes 0, 1, …; their images, sorted likewise, are the samples. Names that begin with
+ *  a point and files that do not end in .png, .jpg or .jpeg are left out, symbolic links are followed, folders within a class are not
+ *  read. A class without an image is refused. Only names are read here: an image is read when it is asked for, by the loader's thread
+ *  when it has one, and one that cannot be read fails there with its name.
+ *
+ *  Pixels become uint8: 16 bits are scaled to 8, palettes become colours, alpha is left out; grey is 0.299 R + 0.587 G + 0.114 B. With
+ *  image_size the shorter side is brought to that length by bilinear resizing (which averages what a pixel covers when an image becomes
+ *  smaller) and the middle is kept. Images have sides of at most 16384 and 2^26 pixels, files 2^28 bytes.
+ *
+ *  @param      ctx      the context; retained by the data set
+ *  @param      path     UTF-8; of the folder
+ *  @param      options  nullable; schema "dataset.folder": image_size [0,4096] = 0 (0: every image must have the size of the first one),
+ *                       channels 1 | 3 = 3, cache 0 | 1 = 0 (1: decoded images stay in memory)
+ *  @param[out] out      new; images uint8 [channels, size, size]; released with kdst_dataset_release
+ *  @status INVALID_ARGUMENT (NULL, option), NOT_FOUND, IO, FORMAT (no class, a class without an image; the first image), UNSUPPORTED (the
+ *          first image, in a build without its library), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_load_folder(
+    kdst_context *ctx, const char *path, const kdst_options *options, kdst_dataset **out);
+
+/** Writes the pixels [C, H, W] of a sample to memory that is the callee's until it returns; anything but OK is a failure.
+ *
+ *  It may call the library, but not the loader that asks. */
+typedef kdst_status (*kdst_image_fn)(void *user_data, int64_t sample, void *pixels);
+
+/** Makes a data set whose images a function gives, one at a time, whenever they are asked for.
+ *
+ *  The function runs only on the thread that called the API, so loaders of such a data set prepare nothing ahead: they ask for the images of
+ *  a batch in kdst_loader_next, sample by sample. Without a callback: make tensors and kdst_dataset_create.
+ *
+ *  @param      ctx        the context; retained by the data set
+ *  @param      labels     int32 [N], N >= 1, each in [0, classes); retained: do not write to it any more
+ *  @param      classes    K >= 1; 0: the largest label + 1
+ *  @param      dtype      of the pixels: uint8 (0 to 255 stands for 0 to 1), float32 or float64, which must be finite
+ *  @param      shape      [3]: channels, height, width, each at least 1
+ *  @param      fn         gives an image; the same one whenever it is asked for the same sample
+ *  @param      user_data  for fn and destroy
+ *  @param      destroy    nullable; called once with user_data, also when this fails
+ *  @param[out] out        new; released with kdst_dataset_release
+ *  @status INVALID_ARGUMENT (NULL, another context, label out of range, classes), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_dataset_create_callback(
+    kdst_context *ctx, kdst_tensor *labels, int64_t classes, kdst_dtype dtype, const int64_t *shape, kdst_image_fn fn,
+    void *user_data, kdst_destroy_fn destroy, kdst_dataset **out);
+
 /** Splits into two data sets without a common sample, as class-balanced as the counts allow.
  *
  *  The first gets floor or ceil of count * n_k / N samples of a class with n_k; which ones is a pure function of seed and the labels.
@@ -136,6 +183,14 @@ KDST_API int64_t kdst_dataset_get_count(const kdst_dataset *dataset);
  *  @return         K; 0 for NULL
  *  @thread any   @since 0.1 */
 KDST_API int64_t kdst_dataset_get_classes(const kdst_dataset *dataset);
+
+/** Name of a class: of a folder of images, its folder.
+ *
+ *  @param dataset  nullable
+ *  @param label    0 to K - 1
+ *  @return         borrowed while the data set lives; NULL where there is none
+ *  @thread any   @since 0.1 */
+KDST_API const char *kdst_dataset_get_class_name(const kdst_dataset *dataset, int64_t label);
 
 /** Shape of one image.
  *

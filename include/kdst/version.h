@@ -28,7 +28,7 @@ KDST_API int64_t kdst_version_number(void);
 /** What the library was built with.
  *
  *  @param key  "version", "compiler", "levels" (instruction-set levels compiled in, space separated), "zlib",
- *              "dlpack" ("yes" or "no"), "blis" (its version), "sanitizers"
+ *              "png", "jpeg", "dlpack" ("yes" or "no"), "blis" (its version), "sanitizers"
  *  @return     static text, NULL for an unknown key
  *  @thread any   @since 0.1 */
 KDST_API const char *kdst_build_info(const char *key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Version and build of the library. The build passes KDST_HAVE_ZLIB and KDST_HAVE_DLPACK (0 or 1) and KDST_LEVELS (the
+/* Version and build of the library. The build passes KDST_HAVE_ZLIB, _PNG, _JPEG and _DLPACK (0 or 1) and KDST_LEVELS (the
  * instruction-set levels compiled in); without them, none. */
 #include <kdst/version.h>
 
@@ -10,6 +10,12 @@ char *bli_info_get_version_str(void);
 
 #ifndef KDST_HAVE_ZLIB
 #  define KDST_HAVE_ZLIB 0
+#endif
+#ifndef KDST_HAVE_PNG
+#  define KDST_HAVE_PNG 0
+#endif
+#ifndef KDST_HAVE_JPEG
+#  define KDST_HAVE_JPEG 0
 #endif
 #ifndef KDST_HAVE_DLPACK
 #  define KDST_HAVE_DLPACK 0
@@ -60,6 +66,8 @@ const char *kdst_build_info(const char *key)
     if (!strcmp(key, "compiler")) return COMPILER;
     if (!strcmp(key, "levels")) return KDST_LEVELS;
     if (!strcmp(key, "zlib")) return KDST_HAVE_ZLIB ? "yes" : "no";
+    if (!strcmp(key, "png")) return KDST_HAVE_PNG ? "yes" : "no";
+    if (!strcmp(key, "jpeg")) return KDST_HAVE_JPEG ? "yes" : "no";
     if (!strcmp(key, "dlpack")) return KDST_HAVE_DLPACK ? "yes" : "no";
     if (!strcmp(key, "blis")) return bli_info_get_version_str();
     if (!strcmp(key, "sanitizers")) return SANITIZERS;

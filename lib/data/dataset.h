@@ -5,6 +5,7 @@
 #define KDST_DATA_DATASET_H
 
 #include "data/images.h"
+#include "data/names.h"
 #include "tensor/tensor.h"
 
 #include <kdst/dataset.h>
@@ -16,9 +17,9 @@ struct kdst_dataset {
     int64_t *numbers;     /* [N] of the samples in `source`; NULL: the same */
     kdst_tensor *labels;  /* [N] int32, each in [0, classes) */
     int64_t count, classes;
-    int64_t shape[3];          /* of an image */
-    kdst_dtype dtype;          /* of its pixels */
-    struct kdst__names *names; /* of the classes, shared by parts; NULL: none */
+    int64_t shape[3];   /* of an image */
+    kdst_dtype dtype;   /* of its pixels */
+    kdst__names *names; /* of the classes, shared by parts; NULL: none */
 };
 
 /* Bytes of a stored image. */

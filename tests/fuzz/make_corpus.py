@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the committed corpus of the targets npy, npz, safetensors and checkpoint.
+"""Writes the committed corpus of the targets npy, npz, image, safetensors and checkpoint. Pillow makes the JPEG files.
 
     make_corpus.py FUZZ_CHECKPOINT      the built target, which makes a valid checkpoint
 
@@ -127,6 +127,90 @@ def make_npz():
     write('npz', 'bad-huge.npz', huge)
 
 
+WIDTH, HEIGHT = 13, 9
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+def level(x, y, c):
+    return (19 * x + 7 * y + 50 * c) % 256
+
+
+def png(depth, colour, samples, value=level, extra=b'', interlaced=False, size=(WIDTH, HEIGHT), data=None):
+    """`samples` a pixel, each value(x, y, c) of `depth` bits."""
+    def rows(xs, ys):
+        out = b''
+        for y in ys:
+            bits = ''.join(format(value(x, y, c), '0%db' % depth) for x in xs for c in range(samples))
+            bits += '0' * (-len(bits) % 8)
+            out += b'\0' + int(bits, 2).to_bytes(len(bits) // 8, 'big')
+        return out
+    if interlaced:
+        passes = [(range(x, WIDTH, dx), range(y, HEIGHT, dy)) for x, y, dx, dy in ADAM7]
+        raw = b''.join(rows(xs, ys) for xs, ys in passes if xs and ys)
+    else:
+        raw = rows(range(WIDTH), range(HEIGHT))
+    header = struct.pack('>IIBBBBB', *size, depth, colour, 0, 0, int(interlaced))
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + extra +
+            chunk(b'IDAT', zlib.compress(raw, 9) if data is None else data) + chunk(b'IEND', b''))
+
+
+def make_png():
+    palette = chunk(b'PLTE', b''.join(bytes((i, 255 - i, 3 * i % 256)) for i in range(256)))
+    for depth in (1, 2, 4):
+        write('image', 'valid-grey%d.png' % depth, png(depth, 0, 1, lambda x, y, c: (x + 2 * y) % (1 << depth)))
+    write('image', 'valid-grey8.png', png(8, 0, 1))
+    write('image', 'valid-grey16.png', png(16, 0, 1, lambda x, y, c: 257 * level(x, y, c)))
+    write('image', 'valid-colour8.png', png(8, 2, 3))
+    write('image', 'valid-colour16.png', png(16, 2, 3, lambda x, y, c: 257 * level(x, y, c)))
+    write('image', 'valid-interlaced.png', png(8, 2, 3, interlaced=True))
+    write('image', 'valid-palette8.png', png(8, 3, 1, extra=palette))
+    write('image', 'valid-palette4.png', png(4, 3, 1, lambda x, y, c: (x + y) % 16, extra=palette[:0] + chunk(
+        b'PLTE', b''.join(bytes((16 * i, 255 - i, i)) for i in range(16)))))
+    write('image', 'valid-alpha8.png', png(8, 6, 4))
+    write('image', 'valid-grey-alpha16.png', png(16, 4, 2, lambda x, y, c: 257 * level(x, y, c)))
+    write('image', 'valid-transparent.png', png(8, 2, 3, extra=chunk(b'tRNS', bytes(6))))
+    whole = png(8, 2, 3)
+    write('image', 'bad-cut.png', whole[:-20])
+    write('image', 'bad-signature.png', b'\x89PNG\r\n\x1a\r' + whole[8:])
+    write('image', 'bad-checksum.png', whole[:30] + bytes((whole[30] ^ 1,)) + whole[31:])
+    write('image', 'bad-zero.png', png(8, 2, 3, size=(0, HEIGHT)))
+    write('image', 'bad-wide.png', png(8, 2, 3, size=(20000, HEIGHT)))
+    write('image', 'bad-pixels.png', png(8, 2, 3, size=(16384, 16384)))
+    write('image', 'bad-no-palette.png', png(8, 3, 1))
+    write('image', 'bad-deflate.png', png(8, 2, 3, data=b'no deflate data'))
+    write('image', 'bad-few-rows.png', png(8, 2, 3, size=(WIDTH, HEIGHT + 1)))
+    write('image', 'bad-empty.png', b'')
+    write('image', 'bad-text.png', b'no image at all')
+
+
+def make_jpeg():
+    from PIL import Image
+    ramp = Image.new('RGB', (40, 24))
+    ramp.putdata([(6 * x, 10 * y, 255 - 6 * x) for y in range(24) for x in range(40)])
+
+    def write_jpeg(name, image, **options):
+        out = io.BytesIO()
+        image.save(out, 'JPEG', quality=95, **options)
+        write('image', name, out.getvalue())
+        return out.getvalue()
+
+    whole = write_jpeg('valid-colour.jpg', ramp, subsampling=0)
+    write_jpeg('valid-halved.jpg', ramp, subsampling=2)
+    write_jpeg('valid-progressive.jpg', ramp, subsampling=0, progressive=True)
+    write_jpeg('valid-grey.jpg', ramp.convert('L'))
+    write_jpeg('bad-printing.jpg', ramp.convert('CMYK'))
+    write('image', 'bad-cut.jpg', whole[:-200])
+    write('image', 'bad-header.jpg', whole[:100])
+    huge = bytearray(whole)
+    at = huge.index(b'\xff\xc0')
+    huge[at + 5:at + 9] = b'\xff\xff\xff\xff'
+    write('image', 'bad-pixels.jpg', huge)
+
+
 def safetensors(entries, data, metadata=None, text=None):
     header = {} if metadata is None else {'__metadata__': metadata}
     for name, (dtype, shape, begin, end) in entries.items():
@@ -214,6 +298,8 @@ def main():
         sys.exit(__doc__)
     make_npy()
     make_npz()
+    make_png()
+    make_jpeg()
     make_safetensors()
     make_checkpoint(sys.argv[1])
 

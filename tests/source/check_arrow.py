@@ -19,7 +19,7 @@ for method in METHODS:
 
 PUBLIC = re.compile(r'kdst/(?:experimental/)?\w+\.h')
 # What only some folders may see: C headers are free, libraries are not.
-LIBRARIES = {'blis.h': ('core', 'compute'), 'zlib.h': ('io',), 'dlpack/dlpack.h': ('tensor',)}
+LIBRARIES = {'blis.h': ('core', 'compute'), 'zlib.h': ('io',), 'png.h': ('io',), 'jpeglib.h': ('io',), 'jerror.h': ('io',), 'dlpack/dlpack.h': ('tensor',)}
 
 
 def check_include(folder, name, quoted, own_folder):
