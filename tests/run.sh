@@ -26,7 +26,7 @@ stop() {
 
 # shellcheck disable=SC2086  # a list of names
 sh tools/install-packages.sh $compiler_packages libc6-dev meson ninja-build pkg-config python3 check \
-    libblis-dev zlib1g-dev libcjson-dev libdlpack-dev locales || stop "packages are missing"
+    libblis-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libcjson-dev libdlpack-dev locales || stop "packages are missing"
 
 suffix=$(printf '%s %s' "${CC:-}" "${KDST_MESON_ARGS:-}" | tr -cs 'A-Za-z0-9' '-' | sed 's/^-*//; s/-*$//')
 build=${KDST_BUILD_DIR:-build-test${suffix:+-$suffix}}
