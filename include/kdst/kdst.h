@@ -7,6 +7,7 @@
 #include <kdst/autograd.h>
 #include <kdst/average.h>
 #include <kdst/context.h>
+#include <kdst/criterion.h>
 #include <kdst/dataset.h>
 #include <kdst/distillation.h>
 #include <kdst/elementwise.h>

@@ -63,6 +63,9 @@ kdst_status kdst__softplus_run(kdst_tensor *x, const kdst__softplus_attrs *attrs
 kdst_status kdst__gelu_run(kdst_tensor *x, const kdst__gelu_attrs *attrs, kdst_tensor **out);
 /* Zero padding with another value. */
 kdst_status kdst__pad_run(kdst_tensor *x, int64_t axis, int64_t before, int64_t after, double value, kdst_tensor **out);
+/* INVALID_ARGUMENT unless each label is in [0, k) or `ignore`; labels contiguous. */
+kdst_status
+kdst__class_labels_check(kdst_context *ctx, const char *name, const kdst_tensor *labels, int64_t k, int64_t ignore);
 kdst_status kdst__dropout_run(kdst_tensor *x, double rate, kdst_tensor **out);
 
 extern const kdst__schema kdst__schema_conv2d, kdst__schema_max_pool2d, kdst__schema_avg_pool2d,

@@ -211,6 +211,24 @@ void kdst__softmax_backward(
 void kdst__log_softmax_backward(
     kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, const void *y, const void *dy, void *dx);
 
+/* ---- losses of pairs, term by term (kernels/pair_loss.c has the equations) ---- */
+
+enum { KDST__L1 = 1, KDST__MSE, KDST__HUBER, KDST__SMOOTH_L1, KDST__BCE, KDST__KL, KDST__KL_LOG };
+
+typedef struct kdst__pair_loss_data {
+    int32_t kind, dtype;
+    double parameter;     /* HUBER's delta, SMOOTH_L1's beta */
+    int64_t n;
+    const void *x, *t;    /* [n] */
+    const void *w, *v;    /* [n], nullable: weights, and BCE's of t = 1 */
+} kdst__pair_loss_data;
+
+/* The terms into y [n]; y NULL: their sum, in double. */
+double kdst__pair_loss(kdst__compute *cp, const kdst__pair_loss_data *data, void *y);
+/* Adds scale dy times the derivatives; dy [n], NULL: 1; dx and dt [n] may be NULL. */
+void kdst__pair_loss_backward(
+    kdst__compute *cp, const kdst__pair_loss_data *data, double scale, const void *dy, void *dx, void *dt);
+
 /* ---- batch norm over [N, C, S], S = H W or 1; gamma, beta [C] of dtype, nullable ---- */
 
 /* mean[c] and biased variance var[c] over n and s, in double whatever dtype is. */

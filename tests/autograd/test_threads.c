@@ -142,6 +142,29 @@ static kdst_status matmul(kdst_context *in, kdst_tensor *const *x, kdst_tensor *
     return kdst_matmul(x[0], x[1], out);
 }
 
+static kdst_status mse_loss(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
+{
+    (void)in;
+    return kdst_mse_loss(x[0], x[1], NULL, out);
+}
+
+static kdst_status cross_entropy_loss(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
+{
+    static int32_t values[37 * 41 * 3];
+    kdst_tensor *labels = NULL;
+    kdst_options *options = NULL;
+    for (int64_t i = 0; i < 37 * 41 * 3; i++)
+        values[i] = (int32_t)(i * i % 21);
+    kdst_status status = kdst_options_create(&options);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_float(options, "label_smoothing", 0.1);
+    if (status == KDST_STATUS_OK)
+        status = kdst_tensor_create_from(in, KDST_DTYPE_INT32, 3, (int64_t[]){3, 37, 41}, values, &labels);
+    if (status == KDST_STATUS_OK) status = kdst_cross_entropy_loss(x[0], labels, NULL, options, out);
+    kdst_tensor_release(labels);
+    kdst_options_release(options);
+    return status;
+}
+
 static const struct thread_case {
     const char *name;
     build_fn build;
@@ -168,6 +191,8 @@ static const struct thread_case {
     {"index_select", index_select, 1, {2}, {{257, 300}}},
     {"matmul", matmul, 2, {3, 3}, {{70, 33, 65}, {70, 65, 31}}},
     {"matmul, stretched", matmul, 2, {4, 4}, {{7, 1, 33, 65}, {1, 9, 65, 31}}},
+    {"mse_loss", mse_loss, 2, {2, 2}, {{131, 517}, {131, 517}}},
+    {"cross_entropy_loss", cross_entropy_loss, 1, {4}, {{3, 21, 37, 41}}},
     {"gather", gather, 1, {2}, {{257, 515}}},
     {"broadcast_to", broadcast_to, 1, {2}, {{257, 1}}},
 };
