@@ -45,13 +45,50 @@ double kdst__uniform(uint64_t seed, uint64_t stream, uint64_t index)
     return to_unit(word(block, (int)(index % 2)));
 }
 
-double kdst__normal(uint64_t seed, uint64_t stream, uint64_t index)
+void kdst__uniforms(uint64_t seed, uint64_t stream, uint64_t first, int64_t count, double *out)
 {
     uint32_t block[4];
-    kdst__philox(seed, stream, index / 2, block);
-    double radius = sqrt(-2 * log1p(-to_unit(word(block, 0)))); /* 1 - u is never 0 */
-    double angle = 6.283185307179586476925 * to_unit(word(block, 1));
+    for (int64_t i = 0; i < count; i++) {
+        const uint64_t index = first + (uint64_t)i;
+        if (i == 0 || index % 2 == 0) kdst__philox(seed, stream, index / 2, block);
+        out[i] = to_unit(word(block, (int)(index % 2)));
+    }
+}
+
+static void polar(uint64_t seed, uint64_t stream, uint64_t block_index, double *radius, double *angle)
+{
+    uint32_t block[4];
+    kdst__philox(seed, stream, block_index, block);
+    *radius = sqrt(-2 * log1p(-to_unit(word(block, 0)))); /* 1 - u is never 0 */
+    *angle = 6.283185307179586476925 * to_unit(word(block, 1));
+}
+
+double kdst__normal(uint64_t seed, uint64_t stream, uint64_t index)
+{
+    double radius, angle;
+    polar(seed, stream, index / 2, &radius, &angle);
     return radius * (index % 2 ? sin(angle) : cos(angle));
+}
+
+/* Cosines and sines have loops of their own, so that no compiler joins them into a function that may round in another way. */
+void kdst__normals(uint64_t seed, uint64_t stream, uint64_t first, int64_t count, double *out)
+{
+    enum { BLOCKS = 128 };
+    double radius[BLOCKS], angle[BLOCKS];
+    for (int64_t done = 0; done < count;) {
+        const uint64_t index = first + (uint64_t)done;
+        const int64_t odd = (int64_t)(index % 2), left = count - done + odd;
+        const int64_t blocks = left > 2 * BLOCKS ? BLOCKS : (left + 1) / 2;
+        const int64_t end = left > 2 * BLOCKS ? 2 * BLOCKS : left;
+        const int64_t at = done - odd;
+        for (int64_t i = 0; i < blocks; i++)
+            polar(seed, stream, index / 2 + (uint64_t)i, &radius[i], &angle[i]);
+        for (int64_t i = odd; 2 * i < end; i++)
+            out[at + 2 * i] = radius[i] * cos(angle[i]);
+        for (int64_t i = 0; 2 * i + 1 < end; i++)
+            out[at + 2 * i + 1] = radius[i] * sin(angle[i]);
+        done += end - odd;
+    }
 }
 
 uint64_t kdst__mix(uint64_t a, uint64_t b)

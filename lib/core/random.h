@@ -16,6 +16,9 @@ void kdst__philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4
 double kdst__uniform(uint64_t seed, uint64_t stream, uint64_t index);
 /* Standard normal, number `index` of the stream (Box-Muller on one block's two uniforms; two normals a block). */
 double kdst__normal(uint64_t seed, uint64_t stream, uint64_t index);
+/* The same, numbers `first` to first + count - 1. */
+void kdst__uniforms(uint64_t seed, uint64_t stream, uint64_t first, int64_t count, double *out);
+void kdst__normals(uint64_t seed, uint64_t stream, uint64_t first, int64_t count, double *out);
 /* Uniform whole number in [0, n), n >= 1, without bias (Lemire's method on successive words of sub-stream `index`). */
 uint64_t kdst__below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t n);
 /* Fisher-Yates permutation of 0 … n-1. */

@@ -1,72 +1,130 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Filling tensors: one value, uniform and normal random numbers.
  *
- * A random fill takes the next stream of the context; element i, in row-major order, is number i of that stream.
+ * A random fill takes the next stream of the context; element i, in row-major order, is number i of that stream, whoever draws it.
  */
 #include "core/random.h"
+#include "core/threads.h"
 #include "tensor/tensor.h"
 
 #include <math.h>
+#include <string.h>
 
-/* Values of element i in row-major order. */
+/* Values of elements first … first + count - 1 in row-major order. */
 typedef struct source {
     uint64_t seed, stream;
-    double a, b; /* value; low, high; mean, deviation */
-    double (*draw)(const struct source *s, uint64_t i);
+    double a, b; /* value; low, high; mean, deviation; deviation, cut */
+    void (*draw)(const struct source *s, uint64_t first, int64_t count, double *out);
 } source;
 
-static double draw_value(const source *s, uint64_t i)
+static void draw_value(const source *s, uint64_t first, int64_t count, double *out)
 {
-    return (void)i, s->a;
-}
-static double draw_uniform(const source *s, uint64_t i)
-{
-    double value = s->a + (s->b - s->a) * kdst__uniform(s->seed, s->stream, i);
-    return value < s->b || s->a == s->b ? value : nextafter(s->b, s->a); /* the sum may round up to the end */
-}
-static double draw_normal(const source *s, uint64_t i)
-{
-    return s->a + s->b * kdst__normal(s->seed, s->stream, i);
-}
-/* a: deviation, b: cut. A further attempt has a key of its own, so that the number depends on (seed, stream, i) alone. */
-static double draw_truncated(const source *s, uint64_t i)
-{
-    double value = kdst__normal(s->seed, s->stream, i);
-    for (uint64_t attempt = 1; fabs(value) > s->b; attempt++)
-        value = kdst__normal(kdst__mix(s->seed, attempt), s->stream, i);
-    return s->a * value;
+    (void)first;
+    for (int64_t i = 0; i < count; i++)
+        out[i] = s->a;
 }
 
-static void put(kdst_tensor *t, int64_t at, double value)
+static void draw_uniform(const source *s, uint64_t first, int64_t count, double *out)
+{
+    kdst__uniforms(s->seed, s->stream, first, count, out);
+    for (int64_t i = 0; i < count; i++) {
+        double value = s->a + (s->b - s->a) * out[i];
+        out[i] = value < s->b || s->a == s->b ? value : nextafter(s->b, s->a); /* the sum may round up to the end */
+    }
+}
+
+static void draw_normal(const source *s, uint64_t first, int64_t count, double *out)
+{
+    kdst__normals(s->seed, s->stream, first, count, out);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = s->a + s->b * out[i];
+}
+
+/* A further attempt has a key of its own, so that a number depends on seed, stream and place alone. */
+static void draw_truncated(const source *s, uint64_t first, int64_t count, double *out)
+{
+    kdst__normals(s->seed, s->stream, first, count, out);
+    for (int64_t i = 0; i < count; i++) {
+        for (uint64_t attempt = 1; fabs(out[i]) > s->b; attempt++)
+            out[i] = kdst__normal(kdst__mix(s->seed, attempt), s->stream, first + (uint64_t)i);
+        out[i] *= s->a;
+    }
+}
+
+/* Elements `at` to at + count - 1 of the storage from the tensor's first. */
+static void put(kdst_tensor *t, int64_t at, int64_t count, const double *values)
 {
     void *data = kdst__tensor_data(t);
     switch (t->dtype) {
     case KDST_DTYPE_FLOAT32:
-        ((float *)data)[at] = (float)value;
+        for (int64_t i = 0; i < count; i++)
+            ((float *)data)[at + i] = (float)values[i];
         break;
     case KDST_DTYPE_FLOAT64:
-        ((double *)data)[at] = value;
+        memcpy((double *)data + at, values, (size_t)count * sizeof *values);
         break;
     case KDST_DTYPE_INT32:
-        ((int32_t *)data)[at] = (int32_t)value;
+        for (int64_t i = 0; i < count; i++)
+            ((int32_t *)data)[at + i] = (int32_t)values[i];
         break;
     default:
-        ((uint8_t *)data)[at] = (uint8_t)value;
+        for (int64_t i = 0; i < count; i++)
+            ((uint8_t *)data)[at + i] = (uint8_t)values[i];
         break;
     }
 }
 
-static void fill(kdst_tensor *t, const source *s)
+enum { DRAWN = 256 }; /* at a time */
+
+typedef struct job {
+    kdst_tensor *t;
+    const source *s;
+    int64_t pieces;
+} job;
+
+static void fill_row(kdst_tensor *t, const source *s, int64_t first, int64_t end)
+{
+    double drawn[DRAWN];
+    for (int64_t i = first; i < end; i += DRAWN) {
+        const int64_t count = end - i < DRAWN ? end - i : DRAWN;
+        s->draw(s, (uint64_t)i, count, drawn);
+        put(t, i, count, drawn);
+    }
+}
+
+static void fill_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    int64_t begin, end;
+    (void)worker;
+    kdst__piece_range(kdst__tensor_count(j->t), j->pieces, piece, &begin, &end);
+    fill_row(j->t, j->s, begin, end);
+}
+
+/* Element by element, wherever the strides lead. */
+static void fill_strided(kdst_tensor *t, const source *s)
 {
     int64_t index[KDST__MAX_RANK] = {0}, at = 0, count = kdst__tensor_count(t);
+    double drawn[DRAWN];
     for (int64_t i = 0; i < count; i++) {
-        put(t, at, s->draw(s, (uint64_t)i));
+        if (i % DRAWN == 0) s->draw(s, (uint64_t)i, count - i < DRAWN ? count - i : DRAWN, drawn);
+        put(t, at, 1, &drawn[i % DRAWN]);
         for (int32_t axis = t->rank - 1; axis >= 0; axis--) {
             at += t->stride[axis];
             if (++index[axis] < t->shape[axis]) break;
             at -= t->stride[axis] * t->shape[axis];
             index[axis] = 0;
         }
+    }
+}
+
+static void fill(kdst_tensor *t, const source *s)
+{
+    if (kdst__tensor_contiguous(t)) {
+        job j = {t, s, kdst__pieces(kdst__tensor_count(t), 16 * DRAWN)};
+        kdst__pool_run(kdst__compute_pool(kdst__tensor_compute(t)), j.pieces, fill_piece, &j);
+    } else {
+        fill_strided(t, s);
     }
     kdst__tensor_touch(t);
 }

@@ -73,6 +73,25 @@ START_TEST(test_normal)
 }
 END_TEST
 
+/* Many at once are those one by one, from odd and even places on. */
+START_TEST(test_many_at_once)
+{
+    static const int64_t counts[] = {0, 1, 2, 255, 256, 257, 600};
+    double out[602];
+    for (uint64_t first = 6; first < 8; first++) {
+        out[counts[_i]] = 7;
+        kdst__normals(11, 5, first, counts[_i], out);
+        for (int64_t i = 0; i < counts[_i]; i++)
+            ck_assert(out[i] == kdst__normal(11, 5, first + (uint64_t)i));
+        ck_assert(out[counts[_i]] == 7);
+        kdst__uniforms(11, 5, first, counts[_i], out);
+        for (int64_t i = 0; i < counts[_i]; i++)
+            ck_assert(out[i] == kdst__uniform(11, 5, first + (uint64_t)i));
+        ck_assert(out[counts[_i]] == 7);
+    }
+}
+END_TEST
+
 START_TEST(test_below)
 {
     static const uint64_t limits[] = {1, 2, 3, 10, 1000, UINT64_C(1) << 63, (UINT64_C(1) << 63) + 1, UINT64_MAX};
@@ -164,6 +183,7 @@ int main(void)
     tcase_add_test(philox, test_keys_differ);
     tcase_add_test(distributions, test_uniform);
     tcase_add_test(distributions, test_normal);
+    tcase_add_loop_test(distributions, test_many_at_once, 0, 7);
     tcase_add_loop_test(distributions, test_below, 0, 8);
     tcase_add_test(distributions, test_below_counts);
     tcase_add_loop_test(distributions, test_permutation, 0, 6);

@@ -112,6 +112,34 @@ START_TEST(random_numbers_by_position)
 }
 END_TEST
 
+/* Many numbers, cut into pieces: the same for any number of threads, and those of a view that is filled one by one. */
+START_TEST(random_numbers_in_pieces)
+{
+    enum { ROWS = 41, COLUMNS = 2501, COUNT = ROWS * COLUMNS };
+    kdst_context *one = context_with_threads(1), *three = context_with_threads(3), *contexts[] = {one, three, three};
+    kdst_tensor *all[3] = {NULL}, *wide = NULL;
+    double *values[3];
+    expect_ok(kdst_tensor_create(one, real_type(_i % 2), SHAPE(ROWS, COLUMNS), &all[0]));
+    expect_ok(kdst_tensor_create(three, real_type(_i % 2), SHAPE(ROWS, COLUMNS), &all[1]));
+    expect_ok(kdst_tensor_create(three, real_type(_i % 2), SHAPE(ROWS, 2 * COLUMNS), &wide));
+    expect_ok(kdst_slice(wide, 1, 1, 2 * COLUMNS, 2, &all[2]));
+    for (int i = 0; i < 3; i++) {
+        expect_ok(kdst_context_set_seed(contexts[i], 42));
+        fill(all[i], _i / 2);
+        values[i] = doubles(all[i]);
+    }
+    ck_assert_mem_eq(values[0], values[1], COUNT * sizeof(double));
+    ck_assert_mem_eq(values[0], values[2], COUNT * sizeof(double));
+    for (int i = 0; i < 3; i++) {
+        free(values[i]);
+        kdst_tensor_release(all[i]);
+    }
+    kdst_tensor_release(wide);
+    kdst_context_release(three);
+    kdst_context_release(one);
+}
+END_TEST
+
 /* Each fill takes the next stream; the seed and the number of the stream bring it back. */
 START_TEST(streams)
 {
@@ -213,6 +241,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, one_value);
     tcase_add_test(tests, values_that_do_not_fit);
     tcase_add_test(tests, gaps_are_left_alone);
+    tcase_add_loop_test(tests, random_numbers_in_pieces, 0, 4);
     tcase_add_loop_test(tests, random_numbers_by_position, 0, 2);
     tcase_add_loop_test(tests, streams, 0, 2);
     tcase_add_loop_test(tests, distributions, 0, 4);
