@@ -22,6 +22,7 @@
 #include <kdst/model.h>
 #include <kdst/npy.h>
 #include <kdst/npz.h>
+#include <kdst/onnx.h>
 #include <kdst/ops.h>
 #include <kdst/optimizer.h>
 #include <kdst/options.h>

@@ -166,6 +166,27 @@ kdst_status kdst__trace_new(
     return KDST_STATUS_OK;
 }
 
+kdst_status kdst__trace_checked(
+    const char *function, kdst_layer *layer, int64_t count, const kdst_dtype *dtypes, const int64_t *ranks,
+    const int64_t *shapes, bool training, kdst_trace **out)
+{
+    kdst_context *ctx = layer->base.ctx;
+    if (ranks == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: ranks is NULL", function);
+    if (count < 1 || count > KDST__LAYER_INPUTS)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: count is %" PRId64 ", allowed is 1 to %d", function, count,
+            KDST__LAYER_INPUTS);
+    for (int64_t i = 0; i < count; i++) {
+        if (ranks[i] < 0 || ranks[i] > KDST__MAX_RANK)
+            return kdst__fail(
+                ctx, KDST_STATUS_SHAPE, "%s: rank of input %" PRId64 " is %" PRId64 ", allowed is 0 to %d", function, i,
+                ranks[i], KDST__MAX_RANK);
+        if (ranks[i] > 0 && shapes == NULL)
+            return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: shapes is NULL", function);
+    }
+    return kdst__trace_new(function, layer, count, dtypes, ranks, shapes, training, out);
+}
+
 kdst_status kdst_trace_create(
     kdst_layer *layer, int64_t count, const kdst_dtype *dtypes, const int64_t *ranks, const int64_t *shapes,
     const kdst_options *given, kdst_trace **out)
@@ -175,23 +196,10 @@ kdst_status kdst_trace_create(
     if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = layer->base.ctx;
     kdst__enter(ctx);
-    if (out == NULL || ranks == NULL)
-        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "trace_create: %s is NULL", out == NULL ? "out" : "ranks");
-    if (count < 1 || count > KDST__LAYER_INPUTS)
-        return kdst__fail(
-            ctx, KDST_STATUS_INVALID_ARGUMENT, "trace_create: count is %" PRId64 ", allowed is 1 to %d", count,
-            KDST__LAYER_INPUTS);
-    for (int64_t i = 0; i < count; i++) {
-        if (ranks[i] < 0 || ranks[i] > KDST__MAX_RANK)
-            return kdst__fail(
-                ctx, KDST_STATUS_SHAPE, "trace_create: rank of input %" PRId64 " is %" PRId64 ", allowed is 0 to %d", i,
-                ranks[i], KDST__MAX_RANK);
-        if (ranks[i] > 0 && shapes == NULL)
-            return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "trace_create: shapes is NULL");
-    }
+    if (out == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "trace_create: out is NULL");
     kdst_status status = kdst__options_parse(ctx, "trace_create", &kdst__schema_trace, given, &c);
     return status == KDST_STATUS_OK
-        ? kdst__trace_new("trace_create", layer, count, dtypes, ranks, shapes, c.training == 1, out)
+        ? kdst__trace_checked("trace_create", layer, count, dtypes, ranks, shapes, c.training == 1, out)
         : status;
 }
 

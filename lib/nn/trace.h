@@ -26,7 +26,10 @@ struct kdst_trace {
     size_t text_bytes, name_capacity, place_capacity;
 };
 
-/* kdst_trace_create after its checks; messages begin with `function`. */
+/* kdst_trace_create with options read; messages begin with `function`. The second one trusts ranks and count. */
+kdst_status kdst__trace_checked(
+    const char *function, kdst_layer *layer, int64_t count, const kdst_dtype *dtypes, const int64_t *ranks,
+    const int64_t *shapes, bool training, kdst_trace **out);
 kdst_status kdst__trace_new(
     const char *function, kdst_layer *layer, int64_t count, const kdst_dtype *dtypes, const int64_t *ranks,
     const int64_t *shapes, bool training, kdst_trace **out);
