@@ -168,6 +168,18 @@ kdst_status kdst__dot(kdst__compute *cp, int32_t dtype, int64_t n, const void *x
 kdst_status kdst__sum_strided(
     kdst__compute *cp, int32_t dtype, int32_t rank, const int64_t *shape, double alpha, const void *x, const int64_t *x_stride,
     int32_t accumulate, void *y, const int64_t *y_stride);
+/* Along the middle axis of x [outer, n, inner], y [outer, inner]; the formulas are in kernels/fold.c. p: what is taken from n. */
+enum { KDST__FOLD_MAX, KDST__FOLD_MIN, KDST__FOLD_VARIANCE, KDST__FOLD_STD, KDST__FOLD_LOGSUMEXP, KDST__FOLD_NORM };
+void kdst__fold(
+    kdst__compute *cp, int32_t dtype, int32_t op, double p, int64_t outer, int64_t n, int64_t inner, const void *x, void *y);
+void kdst__fold_backward(
+    kdst__compute *cp, int32_t dtype, int32_t op, double p, int64_t outer, int64_t n, int64_t inner, const void *x,
+    const void *y, const void *dy, void *dx);
+/* indices [outer, k, inner]: the places in [0, n) of the k <= n first elements, in order: largest ones, or smallest; NaN in front of
+ * all others or behind them; of equal ones the lower place is first. n < 2^31. */
+void kdst__rank(
+    kdst__compute *cp, int32_t dtype, int32_t largest, int32_t nan_first, int64_t outer, int64_t n, int64_t k, int64_t inner,
+    const void *x, int32_t *indices);
 /* 1 when every element is finite. */
 int32_t kdst__all_finite(kdst__compute *cp, int32_t dtype, int64_t n, const void *x);
 

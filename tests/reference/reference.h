@@ -50,6 +50,10 @@ void reference_log_softmax_backward(
 double reference_sum(int64_t n, const double *x, double *size);
 double reference_dot(int64_t n, const double *x, const double *y, double *size);
 
+/* fold.c: one column of KDST__FOLD_…; backward adds. */
+double reference_fold(int32_t op, double p, int64_t n, int64_t step, const double *x);
+void reference_fold_backward(int32_t op, double p, int64_t n, int64_t step, const double *x, double dy, double *dx);
+
 /* strided.c: y[…] = or += over an index of `rank` axes. */
 void reference_binary_strided(
     int32_t op, int32_t rank, const int64_t *shape, const double *a, const int64_t *a_stride, const double *b,
