@@ -17,6 +17,11 @@ extern "C" {
  *  [1,..) = 300, hidden [1,..) = 512, mlp [0,..) = 0 (hidden units of the classifier; 0: 1024, sentiment 50), classes [0,..) = 0 (0: 3,
  *  sentiment 1), dropout, dtype.
  *
+ *  Networks for several dense tasks, by Sun et al. (AdaShare, 2020), "adashare_resnet18" and "adashare_resnet34": input [N, channels, H, W] of
+ *  any size that the windows fit, one output [N, outputs, h, w] for each task at stride 8. Their state begins with policy logits [blocks, 2]
+ *  of every task ("task1_logits"), which no gradient reaches while all blocks are executed. Options: those of schema "model.adashare":
+ *  tasks (list of 1 to 16 numbers of outputs, must be set), channels = 3, dropout [0,1) = 0.5 (in the heads), dtype.
+ *
  *  @param      ctx      the context; retained by the layer
  *  @param      name     one of kdst_model_get_name, such as "lenet" or "resnet18"
  *  @param      options  nullable; schema "model": classes [1,1000000] = 10, channels [0,4096] = 0 and image_size [0,4096] = 0 (of the

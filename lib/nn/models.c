@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of networks known by name: what each is made of (rows of models_*.c), its input and its initialisation. */
 #include "nn/models.h"
+
+#include "nn/adashare.h"
 #include "nn/text.h"
 
 /* Initialisers; without one, the framework's default for weight and bias. */
@@ -87,6 +89,13 @@
       IMAGENET, kdst__rows_adashare),                                                                                  \
       .conv = NORMAL(0.01)
 
+/* With heads: images of any size. */
+#define ADASHARE(depth)                                                                                                \
+  MODEL(                                                                                                               \
+      "adashare_resnet" depth, "network for several dense tasks of AdaShare, " depth " layers", .channels = 3,         \
+      kdst__rows_adashare),                                                                                            \
+      .conv = NORMAL(0.01), .create = kdst__model_adashare_create
+
 /* Choices of `ratio`: x1, x0.5, x1.5, x2. */
 static const int32_t shuffle_ratios[][KDST__MODEL_ARGS] = {
     {116, 232, 464, 1024}, {48, 96, 192, 1024}, {176, 352, 704, 1024}, {244, 488, 976, 2048}};
@@ -150,6 +159,8 @@ const kdst__model kdst__models[] = {
      .eps = 0.001, .conv = TRUNCATED(0.01), .linear = TRUNCATED(0.01)},
     {BACKBONE("18"), .args = {2, 2, 2, 2}},
     {BACKBONE("34"), .args = {3, 4, 6, 3}},
+    {ADASHARE("18"), .args = {2, 2, 2, 2}},
+    {ADASHARE("34"), .args = {3, 4, 6, 3}},
     {TEXT("nli_bowman", "inference on pairs of sentences, two hidden layers", KDST__TEXT_BOWMAN)},
     {TEXT("nli_minimal", "inference on pairs of sentences, a product and one layer", KDST__TEXT_MINIMAL)},
     {TEXT("sentiment", "sentiment of sentences", KDST__TEXT_SENTIMENT)},
