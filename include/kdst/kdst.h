@@ -37,6 +37,7 @@
 #include <kdst/tensor.h>
 #include <kdst/trace.h>
 #include <kdst/trainer.h>
+#include <kdst/transfer.h>
 #include <kdst/version.h>
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Losses on logits: one fused pass gives value and gradient, on the tape or on memory of the caller's. */
+/* Losses: one fused pass gives value and gradient, on the tape or on memory of the caller's. Those of features are in transfer.h. */
 #ifndef KDST_LOSS_H
 #define KDST_LOSS_H
 
@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/** A loss of logits [B, K], labels [B] and, for some, a teacher's logits [B, K]. */
+/** A loss of logits [B, K], labels [B] and, for some, a teacher's logits [B, K]; or of a student's and a teacher's features. */
 typedef struct kdst_loss kdst_loss;
 
 /** Mean cross-entropy: (1/B) sum_b -log softmax(student_b)[labels_b].
@@ -53,7 +53,7 @@ KDST_API int32_t kdst_loss_needs_teacher(const kdst_loss *loss);
  *  @param      loss     the loss
  *  @param      student  [B, K], float32 or float64, finite; B >= 1
  *  @param      teacher  [B, K] of the same type, finite; nullable when the loss needs none, and ignored then
- *  @param      labels   int32 [B], each in [0, K)
+ *  @param      labels   int32 [B], each in [0, K); nullable for a loss of features that reads none
  *  @param[out] out      new; rank 0; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, another context, label out of range, logit not finite or beyond 1e300 times the
  *          temperature, K = 1 where the loss is undefined), SHAPE (also: empty batch), DTYPE, OUT_OF_MEMORY
@@ -66,7 +66,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_loss_run(
  *  @param      loss       the loss
  *  @param      student    [B, K], float32 or float64, finite; B >= 1
  *  @param      teacher    [B, K] of the same type, finite; nullable when the loss needs none, and ignored then
- *  @param      labels     int32 [B], each in [0, K)
+ *  @param      labels     int32 [B], each in [0, K); nullable for a loss of features that reads none
  *  @param[out] out_value  nullable; the value, computed in double
  *  @param[out] out_grad   nullable; [B, K] of the same type, overwritten with d value / d student
  *  @status INVALID_ARGUMENT (NULL, another context, label out of range, logit not finite or beyond 1e300 times the

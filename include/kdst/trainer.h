@@ -69,6 +69,22 @@ KDST_API void kdst_trainer_release(kdst_trainer *trainer);
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_teacher(kdst_trainer *trainer, kdst_layer *teacher);
 
+/** Adds a term between features to the loss of each step (transfer.h).
+ *
+ *  The loss becomes loss(logits) + weight * term(regressor(output of `student`), output of `teacher`). Both layers keep their outputs from
+ *  now on (kdst_layer_keep_output). Checkpoints hold the regressor.
+ *
+ *  @param trainer    the trainer; its teacher is the network that `teacher` is part of
+ *  @param loss       of features, such as kdst_loss_attention_create; retained
+ *  @param weight     finite
+ *  @param student    a layer of the model; retained
+ *  @param teacher    a layer of the teacher; retained
+ *  @param regressor  nullable: none; retained. Add it to the optimiser for it to be trained
+ *  @status INVALID_ARGUMENT (NULL, another context, a loss without teacher, weight), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_trainer_add_term(
+    kdst_trainer *trainer, kdst_loss *loss, double weight, kdst_layer *student, kdst_layer *teacher, kdst_layer *regressor);
+
 /** Sets the schedule of the learning rate: base rate times its factor for the number of the step.
  *
  *  @param trainer   the trainer

@@ -47,7 +47,7 @@ const char *kdst_loss_get_name(const kdst_loss *loss)
 }
 int32_t kdst_loss_needs_teacher(const kdst_loss *loss)
 {
-    return loss && loss->config.soft == KDST__SOFT_TEACHER;
+    return loss && (loss->config.soft == KDST__SOFT_TEACHER || loss->config.feature);
 }
 
 /* ---- settings of a batch ---- */
@@ -148,6 +148,11 @@ static kdst_status check_shapes(
     return KDST_STATUS_OK;
 }
 
+static bool reads_labels(const kdst_loss *loss)
+{
+    return !loss->config.feature || loss->config.feature->labels;
+}
+
 static kdst_status check_handles(kdst_loss *loss, kdst_tensor *student, kdst_tensor **teacher, kdst_tensor *labels)
 {
     kdst_context *ctx = loss->base.ctx;
@@ -156,11 +161,12 @@ static kdst_status check_handles(kdst_loss *loss, kdst_tensor *student, kdst_ten
         *teacher = NULL;
     else if (!*teacher)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: teacher logits are NULL", name);
-    if (!student || !labels)
+    if (!student || (!labels && reads_labels(loss)))
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s NULL", name, student ? "labels are" : "student logits are");
-    if (student->base.ctx != ctx || labels->base.ctx != ctx || (*teacher && (*teacher)->base.ctx != ctx))
+    if (student->base.ctx != ctx || (labels && labels->base.ctx != ctx) || (*teacher && (*teacher)->base.ctx != ctx))
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: a tensor belongs to another context", name);
+    if (loss->config.feature) return kdst__feature_check(loss->config.feature, student, *teacher, labels);
     if (!kdst__dtype_is_float(student->dtype) || (*teacher && (*teacher)->dtype != student->dtype))
         return kdst__fail(
             ctx, KDST_STATUS_DTYPE,
@@ -184,6 +190,27 @@ static kdst_status shape(kdst__call *call)
     return KDST_STATUS_OK;
 }
 
+static void store_value(kdst__call *call, double value)
+{
+    if (call->out->dtype == KDST_DTYPE_FLOAT32)
+        *(float *)kdst__tensor_data(call->out) = (float)value;
+    else
+        *(double *)kdst__tensor_data(call->out) = value;
+}
+
+static kdst_status feature_forward(kdst__call *call)
+{
+    const kdst__loss_config *c = &((attrs *)call->attrs)->config;
+    double value = 0;
+    kdst_status status = KDST_STATUS_OK;
+    if (call->recording) status = kdst__tensor_new_like(c->name, call->inputs[0], false, &call->saved[0]);
+    if (!status)
+        status = kdst__feature_run(
+            c->feature, &c->settings, call->inputs[0], call->inputs[2], call->inputs[1], &value, call->saved[0]);
+    if (!status) store_value(call, value);
+    return status;
+}
+
 /* The value, and the gradient kept for backward. */
 static kdst_status forward(kdst__call *call)
 {
@@ -199,10 +226,7 @@ static kdst_status forward(kdst__call *call)
         kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
         t ? kdst__tensor_data(t) : NULL, labels, &value, call->saved[0] ? kdst__tensor_data(call->saved[0]) : NULL);
     if (status) return kdst__fail_memory(call->ctx, c->name);
-    if (s->dtype == KDST_DTYPE_FLOAT32)
-        *(float *)kdst__tensor_data(call->out) = (float)value;
-    else
-        *(double *)kdst__tensor_data(call->out) = value;
+    store_value(call, value);
     return KDST_STATUS_OK;
 }
 
@@ -233,6 +257,18 @@ static const kdst__op loss_op = {
     KDST__DOMAIN(-3, 3),
 };
 
+static const kdst__op feature_op = {
+    .name = "feature_loss",
+    .min_inputs = 1,
+    .max_inputs = 3,
+    .int_inputs = 1u << 1,
+    .attr_bytes = sizeof(attrs),
+    .shape = shape,
+    .forward = feature_forward,
+    .backward = backward,
+    KDST__DOMAIN(-3, 3),
+};
+
 kdst_status
 kdst_loss_run(kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_tensor *labels, kdst_tensor **out)
 {
@@ -247,8 +283,8 @@ kdst_loss_run(kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_
         status = kdst__tensor_view(
             loss->config.name, teacher, teacher->rank, teacher->shape, teacher->stride, teacher->offset, &constant);
     const attrs a = {loss->config};
-    kdst_tensor *inputs[] = {student, labels, constant};
-    if (!status) status = kdst__op_run(&loss_op, inputs, 3, &a, out);
+    kdst_tensor *inputs[] = {student, reads_labels(loss) ? labels : NULL, constant};
+    if (!status) status = kdst__op_run(loss->config.feature ? &feature_op : &loss_op, inputs, 3, &a, out);
     kdst__handle_release(constant);
     return status;
 }
@@ -287,13 +323,15 @@ kdst_status kdst_loss_compute(
     if (!status) status = check_grad(loss, student, out_grad);
     if (!status) status = kdst__tensor_to_contiguous(name, student, &s);
     if (!status && teacher) status = kdst__tensor_to_contiguous(name, teacher, &t);
-    if (!status) status = kdst__tensor_to_contiguous(name, labels, &y);
-    if (!status) status = check_values(ctx, &loss->config, s, t, kdst__tensor_data(y));
+    if (!status && reads_labels(loss)) status = kdst__tensor_to_contiguous(name, labels, &y);
+    if (!status && !loss->config.feature) status = check_values(ctx, &loss->config, s, t, kdst__tensor_data(y));
     if (!status && out_grad && kdst__tensor_contiguous(out_grad))
         kdst__handle_retain(g = out_grad);
     else if (!status && out_grad)
         status = kdst__tensor_new_like(name, out_grad, false, &g);
-    if (!status) {
+    if (!status && loss->config.feature) {
+        status = kdst__feature_run(loss->config.feature, &loss->config.settings, s, t, y, &value, g);
+    } else if (!status) {
         const kdst__distill_params params = params_of(&loss->config, s->shape[0], s->shape[1]);
         status = kdst__distill(
             kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),

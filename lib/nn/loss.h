@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Losses from the inside: every loss so far is one setting of the fused pass in compute/distill.h. */
+/* Losses from the inside: those of logits are settings of the fused pass in compute/distill.h, those of features have a pass of
+ * their own (feature_loss.h). */
 #ifndef KDST_NN_LOSS_H
 #define KDST_NN_LOSS_H
 
 #include "autograd/op.h"
 #include "compute/distill.h"
 #include "core/options.h"
+#include "nn/feature_loss.h"
 
 #include <kdst/loss.h>
-
-typedef struct kdst__loss_config kdst__loss_config;
 
 /* Settings of a loss; the weights of a batch follow from them. */
 struct kdst__loss_config {
@@ -24,6 +24,8 @@ struct kdst__loss_config {
     int32_t soft; /* KDST__SOFT_… */
     double correct_prob;
     int32_t logprob; /* virtual teacher: logits are log p^d, else p^d */
+    const kdst__feature_loss *feature; /* a loss of features: only this and its settings count */
+    kdst__feature_settings settings;
 };
 
 struct kdst_loss {

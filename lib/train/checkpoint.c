@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoints of a training run: one safetensors file with everything that decides what comes next.
  *
- * Tensors: "model.<name>" parameters and buffers, "optimizer.<name>" the optimiser's state, "history" the rows so far.
+ * Tensors: "model.<name>" parameters and buffers, "optimizer.<name>" the optimiser's state,
+ * "term<i>.<name>" regressors, "history" the rows so far.
  * Text (metadata): "kdst.checkpoint" the format's number and "kdst.<field>" the position; doubles as the 16 hexadecimal digits of
  * their bits, which neither rounding nor a locale can touch. Loading checks everything before it changes anything.
  */
@@ -126,6 +127,7 @@ kdst_status kdst_trainer_save(kdst_trainer *t, const char *path)
     kdst_status status = kdst_state_create(ctx, &state);
     if (!status) status = kdst_state_add_layer(state, "model.", t->model);
     if (!status) status = put_optimizer(t, state);
+    if (!status) status = kdst__terms_put(&t->terms, state);
     if (!status) status = kdst_trainer_get_history(t, &history);
     if (!status) status = kdst_state_set(state, "history", history);
     if (!status) status = put_fields(t, state);
@@ -260,6 +262,7 @@ static kdst_status apply(
     if (status) status = kdst__fail_memory(t->base.ctx, "trainer_load");
     else status = kdst_layer_load_state(t->model, state, options);
     kdst_options_release(options);
+    if (!status) status = kdst__terms_load(&t->terms, state);
     for (int64_t i = 0; i < kdst_optimizer_get_state_count(t->optimizer) && !status; i++) {
         kdst_tensor *own, *saved;
         status = find_optimizer_entry(t, state, i, &own, &saved);
@@ -295,6 +298,7 @@ kdst_status kdst_trainer_load(kdst_trainer *t, const char *path)
         kdst_tensor *mine, *saved;
         status = find_optimizer_entry(t, state, i, &mine, &saved);
     }
+    if (!status) status = kdst__terms_check(&t->terms, state);
     if (!status) status = apply(t, state, &at, &file, history);
     kdst__handle_release(state);
     return status;

@@ -38,6 +38,7 @@ static void trainer_destroy(void *object)
     kdst__handle_release(t->loader);
     kdst__handle_release(t->validation);
     kdst__handle_release(t->metrics);
+    kdst__terms_release(t->base.ctx, &t->terms);
     kdst__free(kdst__context_memory(t->base.ctx), t->history,
                (size_t)(t->epochs * KDST__HISTORY_COLUMNS) * sizeof *t->history);
 }
@@ -228,6 +229,7 @@ static kdst_status learn(kdst_trainer *t, const batch *b, double *out_loss, int6
     if (!status) status = kdst_layer_set_training(t->model, 1);
     if (!status) status = kdst_layer_run(t->model, x, &logits);
     if (!status) status = kdst__mixed_loss(t->loss, logits, guide, y, b->others, b->weight, &loss);
+    if (!status) status = kdst__terms_apply(&t->terms, &loss);
     if (!status) status = kdst_tensor_get_value(loss, out_loss);
     if (!status && !isfinite(*out_loss))
         status = kdst__fail(t->base.ctx, KDST_STATUS_STATE, "trainer_step: the loss is %g at step %lld", *out_loss,

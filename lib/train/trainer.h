@@ -4,6 +4,7 @@
 #define KDST_TRAIN_TRAINER_H
 
 #include "core/context.h"
+#include "train/terms.h"
 
 #include <kdst/trainer.h>
 
@@ -29,6 +30,7 @@ struct kdst_trainer {
     kdst_optimizer *optimizer;
     kdst_schedule *schedule;
     kdst_loader *loader, *validation;
+    kdst__terms terms;
     kdst_metrics *metrics;
     bool validated; /* metrics hold a whole validation */
     int64_t epochs, bins;

@@ -138,7 +138,11 @@ kdst_options *options_of(const char *text)
     for (; sscanf(text, " %63[^=]=%63s%n", name, value, &used) == 2; text += used) {
         char *end;
         double v = strtod(value, &end);
-        if (!strcmp(name, "t_squared") || !strcmp(name, "soften_student"))
+        static const char *const whole[] = {"t_squared", "soften_student", "average", "relu", "batch_norm", "bias"};
+        bool is_whole = false;
+        for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+            is_whole = is_whole || !strcmp(name, whole[i]);
+        if (is_whole)
             expect_ok(kdst_options_set_int(options, name, (int64_t)v));
         else if (!*end)
             expect_ok(kdst_options_set_float(options, name, v));

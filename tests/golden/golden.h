@@ -121,6 +121,7 @@ void array_free(array *a);
 
 /* v is the manifest's own verdict. */
 void run_distillation(run *r, verdict *v, const cJSON *manifest);
+void run_background(run *r, verdict *v, const cJSON *manifest);
 void run_models(run *r, verdict *v, const cJSON *manifest);
 
 #endif

@@ -2,7 +2,7 @@
 /* conformance [--only KIND,...] DIR...: runs the cases of each directory and compares them with what is expected.
  *
  * A line for each case that failed, then "N passed, N failed"; the exit status is 1 when any failed and 2 when the
- * command line is wrong. The KIND of a distillation case is its family (or virtual_teacher, training), that of a
+ * command line is wrong. A background case has a KIND; that of a distillation case is its family (or virtual_teacher, training), that of a
  * model its name.
  */
 #include "golden.h"
@@ -16,6 +16,7 @@ static const struct {
     const char *name;
     void (*run)(run *r, verdict *v, const cJSON *manifest);
 } systems[] = {
+    {"background", run_background},
     {"distillation", run_distillation},
     {"models", run_models},
 };

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The conformance program must fail on whatever is altered, and on whatever it does not know.
 
-    test_altered.py CONFORMANCE distillation|models DIR
+    test_altered.py CONFORMANCE background|distillation|models DIR
 
 For one case of each kind of the vectors in DIR: a copy that holds this case alone passes; a copy with one expected
 number or one element of one expected array off by three tolerances fails on that comparison; so does a copy with an
@@ -279,6 +279,54 @@ def distillation(check, manifest):
     alter_manifests(check, dict(head, cases=[manifest['cases'][0]]))
 
 
+# ---- background ----
+
+def background_case(check, head, case):
+    """Off by three tolerances of the float64 path, the sharp one."""
+    manifest, kind = dict(head, cases=[case]), case['name']
+    check.write(manifest)
+    check.expect(kind, 1, 0, '', ('--only', case['kind']))
+    tol, base = case['tol']['f64'], ('cases', 0, 'expected_f64')
+
+    def tolerance(value, _):
+        return tol['abs'] + tol['rel'] * abs(value)
+
+    for name, value in case['expected_f64'].items():
+        text = re.escape(name) + '.* got .* want '
+        if isinstance(value, float):
+            other = changed(manifest, base + (name,), value + 3 * tolerance(value, 0))
+            check.fails('%s: %s' % (kind, name), other, text)
+        else:
+            alter_array(check, manifest, value['file'], '%s: %s' % (kind, name), tolerance, text)
+            alter_file(check, manifest, value['file'], '%s: %s' % (kind, name))
+    for name, value in case['params'].items():
+        if isinstance(value, str) and name != 'kl':
+            check.fails('%s: %s' % (kind, name), changed(manifest, ('cases', 0, 'params', name), 'alchemy'), '')
+    may_miss = {'note', 'checked_against', 'kl'}
+    alter_objects(check, manifest, ('cases', 0), lambda path: path[-1] in may_miss or may_miss_of(case, path))
+    for path, value, text in ((('kind',), 'alchemy', 'alchemy'), (('tol', 'f64', 'rel'), -1, 'negative'),
+                              (('tol', 'f32', 'rel'), 'much', 'rel'), (('tol', 'f32', 'abs_of_max'), -1, 'negative')):
+        check.fails('%s: %s = %r' % (kind, path, value), changed(manifest, ('cases', 0) + path, value), text)
+
+
+def may_miss_of(case, path):
+    """What stands in some cases of a kind alone, or has a standard."""
+    optional = {'fitnet': {'regressed'}, 'rkd_distance': {'dist_s', 'dist_t', 'reduction'},
+                'rkd_angle': {'angle_s', 'reduction'}}.get(case['kind'], set())
+    return len(path) == 4 and path[-1] in optional
+
+
+def background(check, manifest):
+    head = {k: v for k, v in manifest.items() if k != 'cases'}
+    seen = set()
+    for case in manifest['cases']:
+        key = (case['kind'], 'regressed' in case['expected_f64'])
+        if key not in seen:
+            seen.add(key)
+            background_case(check, head, case)
+    alter_manifests(check, dict(head, cases=[manifest['cases'][0]]))
+
+
 # ---- models ----
 
 def model_case(check, head, tolerances, case):
@@ -335,7 +383,7 @@ def main():
     manifest = json.loads((Path(vectors) / 'manifest.json').read_text())
     with tempfile.TemporaryDirectory() as folder:
         check = Check(program, vectors, Path(folder) / 'case')
-        {'distillation': distillation, 'models': models}[system](check, manifest)
+        {'background': background, 'distillation': distillation, 'models': models}[system](check, manifest)
     for text in check.wrong:
         print(text)
     print('%d runs, %d wrong' % (check.runs, len(check.wrong)))
