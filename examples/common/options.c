@@ -146,7 +146,7 @@ set_elements(const option_table *t, const option_row *r, void *settings, const c
         if (n < 0 || (size_t)n >= sizeof all - used) return bad_value(t, path, r->name);
         used += (size_t)n;
     }
-    return r->kind == OPTION_REPEAT || set_row(t, r, settings, all);
+    return r->kind == OPTION_REPEAT || (!used && r->may_be_empty) || set_row(t, r, settings, all);
 }
 
 static bool set_item(const option_table *t, void *settings, const cJSON *item, const char *path)

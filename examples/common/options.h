@@ -32,6 +32,7 @@ typedef struct option_row {
     const char *const *choices; /* closed by NULL */
     bool (*set)(void *settings, const char *value);                                /* explains what is wrong */
     bool (*get)(const void *settings, int index, char *out, size_t size);          /* false past the last element */
+    bool may_be_empty; /* LIST: [] in a file is as if it were not there */
     bool transient; /* says how to run, not what: not written back */
 } option_row;
 

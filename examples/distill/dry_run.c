@@ -68,7 +68,9 @@ static bool measure(experiment *e, const job *j, estimate *out)
 {
     parts p = {.teacher_accuracy = NAN};
     int64_t now;
-    bool good = make_parts(e, j, false, &p) && time_validation(e, &p, &out->validation) && time_steps(e, j, &p, out);
+    job alone = *j;
+    if (j->variant == MUTUAL) alone.variant = BASELINE; /* a peer's part of a common step */
+    bool good = make_parts(e, &alone, false, &p) && time_validation(e, &p, &out->validation) && time_steps(e, j, &p, out);
     if (good) {
         out->steps = epochs_of(e->settings, j) * kdst_loader_get_batches(p.train);
         kdst_status status = kdst_context_get_memory(e->ctx, &now, &out->memory);

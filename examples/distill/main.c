@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* distill: trains a student with every variant of knowledge distillation and writes a report.
  *
- * Yuan, Tay, Li, Wang, Feng, "Revisiting Knowledge Distillation via Label Smoothing Regularization", CVPR 2020. For each seed the plan
- * is: the student alone; the teacher; De-KD's stopped teacher; then the variants, each taught by a run made before it. Read
- * settings.c (options), data.c (data, models), run.c (one run), report.c (the page).
+ * Yuan, Tay, Li, Wang, Feng, "Revisiting Knowledge Distillation via Label Smoothing Regularization", CVPR 2020, and the families of the
+ * survey (docs/transfer.md). For each seed the plan is: the student alone; the teacher; De-KD's stopped teacher; then the variants, each
+ * taught by a run made before it. Read settings.c (options), data.c (data, models), parts.c and run.c (one run), mutual.c (networks that
+ * teach each other), report.c (the page).
  *
  *     build/examples/distill --data examples/data --epochs 2 --seeds 1 --out /tmp/distill
  */
@@ -17,18 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_JOBS = MAX_SEEDS * (VARIANTS + 2) };
+enum { MAX_JOBS = MAX_SEEDS * (VARIANTS + 3 * MAX_MEMBERS), FURTHER_SEED = 1000033 };
 
 /* ---- the plan ---- */
 
-static job *add_job(const settings *s, job *jobs, int *count, int variant, bool teacher_net, bool stopped, uint64_t seed)
+/* `role` begins the run's name: teacher and student may be one architecture. */
+static job *add_job(const settings *s, job *jobs, int *count, int variant, bool teacher_net, const char *role, uint64_t seed)
 {
     job *j = &jobs[(*count)++];
-    *j = (job){.variant = variant, .teacher_net = teacher_net, .stopped = stopped, .seed = seed};
-    const char *net = teacher_net ? s->teacher : s->student;
-    /* teacher and student may be one architecture */
-    const char *role = teacher_net && variant == BASELINE ? (stopped ? "stopped" : "teacher") : variant_names[variant];
-    snprintf(j->name, sizeof j->name, "%s-%.60s-seed%llu", role, net, (unsigned long long)seed);
+    *j = (job){.variant = variant, .teacher_net = teacher_net, .seed = seed};
+    snprintf(j->name, sizeof j->name, "%s-%.60s-seed%llu", role, teacher_net ? s->teacher : s->student, (unsigned long long)seed);
     return j;
 }
 
@@ -38,21 +37,56 @@ static void taught_by(job *j, const job *teacher)
     j->teacher_is_teacher_net = teacher->teacher_net;
 }
 
+/* Students of the survey's methods, and what they need. */
+static void plan_survey(const settings *s, job *jobs, int *count, uint64_t seed, const job *student, const job *teacher)
+{
+    const bool *v = s->variants;
+    char role[32];
+    for (int variant = HINT; variant <= RELATIONAL; variant++)
+        if (v[variant]) taught_by(add_job(s, jobs, count, variant, false, variant_names[variant], seed), teacher);
+    for (int i = 0; i < s->peers && v[MUTUAL]; i++) {
+        snprintf(role, sizeof role, "mutual%d", i + 1);
+        add_job(s, jobs, count, MUTUAL, false, role, seed)->peer = i;
+    }
+    const job *before = student;
+    for (int i = 0; i < s->generations && v[BORN_AGAIN]; i++) {
+        snprintf(role, sizeof role, "ban%d", i + 1);
+        job *next = add_job(s, jobs, count, BORN_AGAIN, false, role, seed);
+        next->seed += (uint64_t)(i + 1) * FURTHER_SEED; /* other initial weights than its teacher had */
+        taught_by(next, before);
+        before = next;
+    }
+    if (!v[ENSEMBLE]) return;
+    const job *members[MAX_MEMBERS] = {teacher};
+    for (int i = 1; i < s->teachers; i++) {
+        snprintf(role, sizeof role, "teacher%d", i + 1);
+        job *member = add_job(s, jobs, count, BASELINE, true, role, seed);
+        member->seed += (uint64_t)i * FURTHER_SEED;
+        members[i] = member;
+    }
+    job *last = add_job(s, jobs, count, ENSEMBLE, false, "ensemble", seed);
+    taught_by(last, teacher);
+    for (int i = 1; i < s->teachers; i++) snprintf(last->further[last->further_count++], sizeof last->name, "%s", members[i]->name);
+}
+
 static int make_plan(const settings *s, job *jobs)
 {
     int count = 0;
     for (int i = 0; i < s->seed_count; i++) {
         uint64_t seed = s->seeds[i];
         const bool *v = s->variants;
-        job *student = add_job(s, jobs, &count, BASELINE, false, false, seed);
-        job *teacher = v[KD] || v[REKD] ? add_job(s, jobs, &count, BASELINE, true, false, seed) : NULL;
-        job *stopped = v[DEKD] ? add_job(s, jobs, &count, BASELINE, true, true, seed) : NULL;
-        if (v[LSR]) add_job(s, jobs, &count, LSR, false, false, seed);
-        if (v[KD]) taught_by(add_job(s, jobs, &count, KD, false, false, seed), teacher);
-        if (v[DEKD]) taught_by(add_job(s, jobs, &count, DEKD, false, false, seed), stopped);
-        if (v[TFKD_SELF]) taught_by(add_job(s, jobs, &count, TFKD_SELF, false, false, seed), student);
-        if (v[TFKD_REG]) add_job(s, jobs, &count, TFKD_REG, false, false, seed);
-        if (v[REKD]) taught_by(add_job(s, jobs, &count, REKD, true, false, seed), student);
+        bool taught = v[KD] || v[REKD] || v[HINT] || v[ATTENTION] || v[SIMILARITY] || v[RELATIONAL] || v[ENSEMBLE];
+        job *student = add_job(s, jobs, &count, BASELINE, false, "baseline", seed);
+        job *teacher = taught ? add_job(s, jobs, &count, BASELINE, true, "teacher", seed) : NULL;
+        job *stopped = v[DEKD] ? add_job(s, jobs, &count, BASELINE, true, "stopped", seed) : NULL;
+        if (stopped) stopped->stopped = true;
+        if (v[LSR]) add_job(s, jobs, &count, LSR, false, "lsr", seed);
+        if (v[KD]) taught_by(add_job(s, jobs, &count, KD, false, "kd", seed), teacher);
+        if (v[DEKD]) taught_by(add_job(s, jobs, &count, DEKD, false, "dekd", seed), stopped);
+        if (v[TFKD_SELF]) taught_by(add_job(s, jobs, &count, TFKD_SELF, false, "self", seed), student);
+        if (v[TFKD_REG]) add_job(s, jobs, &count, TFKD_REG, false, "reg", seed);
+        if (v[REKD]) taught_by(add_job(s, jobs, &count, REKD, true, "rekd", seed), student);
+        plan_survey(s, jobs, &count, seed, student, teacher);
     }
     return count;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run is made of: model, teacher, loss, optimiser, schedule, loaders, trainer. */
 #include "parts.h"
+#include "terms.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ void parts_free(parts *p)
     kdst_schedule_release(p->schedule);
     kdst_optimizer_release(p->optimizer);
     kdst_loss_release(p->loss);
+    kdst_layer_release(p->regressors);
     kdst_layer_release(p->teacher);
     kdst_layer_release(p->model);
 }
@@ -29,7 +31,7 @@ const char *net_of(const settings *s, const job *j) { return j->teacher_net ? s-
 /* ---- making the parts ---- */
 
 /* --set values: whole numbers, numbers, or words, in this order of trying. */
-static kdst_status set_option(kdst_options *o, const char *key, const char *value)
+kdst_status set_option(kdst_options *o, const char *key, const char *value)
 {
     char *end;
     long long whole = strtoll(value, &end, 10);
@@ -44,14 +46,18 @@ bool make_loss(experiment *e, const job *j, kdst_loss **out)
     const settings *s = e->settings;
     kdst_options *o = NULL;
     kdst_status status = kdst_options_create(&o);
-    for (int i = 0; i < s->loss_count && !status; i++)
-        if (s->loss[i].variant == j->variant) status = set_option(o, s->loss[i].key, s->loss[i].value);
+    if (!status && j->variant == BORN_AGAIN) status = kdst_options_set_float(o, "temperature", 1);
+    for (int i = 0; i < s->loss_count && !status && !matches_features(j->variant); i++)
+        if (s->loss[i].variant == j->variant && strcmp(s->loss[i].key, "mode"))
+            status = set_option(o, s->loss[i].key, s->loss[i].value);
     if (!status) {
         switch (j->variant) {
+        case HINT: case ATTENTION: case SIMILARITY: case RELATIONAL:
         case BASELINE: status = kdst_loss_cross_entropy_create(e->ctx, o, out); break;
         case LSR: status = kdst_loss_lsr_create(e->ctx, o, out); break;
         case TFKD_SELF: status = kdst_loss_tfkd_self_create(e->ctx, o, out); break;
         case TFKD_REG: status = kdst_loss_tfkd_reg_create(e->ctx, o, out); break;
+        case MUTUAL: status = kdst_loss_mutual_create(e->ctx, o, out); break;
         default: status = kdst_loss_kd_create(e->ctx, o, out); break;
         }
     }
@@ -132,6 +138,26 @@ bool accuracy_of(experiment *e, kdst_layer *model, kdst_loader *loader, double *
     return status == KDST_STATUS_OK || explain_failure(e->ctx, "accuracy", status);
 }
 
+/* The teacher of a run: one network, or the ensemble of several at the temperature of the loss. */
+static bool make_teacher(experiment *e, const job *j, bool trained, kdst_layer **out)
+{
+    kdst_layer *members[MAX_MEMBERS] = {NULL};
+    const char *temperature = settings_of(e->settings, ENSEMBLE, "temperature"), *mode = settings_of(e->settings, ENSEMBLE, "mode");
+    kdst_options *o = NULL;
+    if (!load_model(e, j->teacher_is_teacher_net, j->teacher, trained, &members[0])) return false;
+    if (j->variant != ENSEMBLE) return *out = members[0], true;
+    bool good = true;
+    for (int i = 0; i < j->further_count && good; i++)
+        good = load_model(e, j->teacher_is_teacher_net, j->further[i], trained, &members[i + 1]);
+    kdst_status status = good ? kdst_options_create(&o) : KDST_STATUS_OK;
+    if (good && !status && temperature) status = set_option(o, "temperature", temperature);
+    if (good && !status && mode) status = set_option(o, "mode", mode);
+    if (good && !status) status = kdst_layer_ensemble_create(e->ctx, members, j->further_count + 1, o, out);
+    kdst_options_release(o);
+    for (int i = 0; i < MAX_MEMBERS; i++) kdst_layer_release(members[i]);
+    return good && (status == KDST_STATUS_OK || explain_failure(e->ctx, "ensemble", status));
+}
+
 bool make_parts(experiment *e, const job *j, bool trained, parts *p)
 {
     const settings *s = e->settings;
@@ -145,8 +171,8 @@ bool make_parts(experiment *e, const job *j, bool trained, parts *p)
         || !make_schedule(e, j, kdst_loader_get_batches(p->train), &p->schedule))
         return false;
     if (*j->teacher
-        && (!load_model(e, j->teacher_is_teacher_net, j->teacher, trained, &p->teacher)
+        && (!make_teacher(e, j, trained, &p->teacher)
             || (trained && !accuracy_of(e, p->teacher, p->test, &p->teacher_accuracy))))
         return false;
-    return make_trainer(e, j, p);
+    return make_trainer(e, j, p) && (!matches_features(j->variant) || add_terms(e, j, p));
 }

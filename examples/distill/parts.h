@@ -12,6 +12,7 @@ typedef struct parts {
     kdst_schedule *schedule;
     kdst_loader *train, *test;
     kdst_trainer *trainer;
+    kdst_layer *regressors; /* of hints: "regressor0", … */
     double teacher_accuracy;
     char folder[4096], checkpoint[4096], settings[4096], result[4096], weights[4096];
 } parts;
@@ -19,6 +20,8 @@ typedef struct parts {
 int64_t epochs_of(const settings *s, const job *j);
 const char *net_of(const settings *s, const job *j);
 
+/* Value of --set: a whole number, a number or a word, in this order of trying. */
+kdst_status set_option(kdst_options *o, const char *key, const char *value);
 bool make_loss(experiment *e, const job *j, kdst_loss **out);
 bool make_optimizer(experiment *e, const job *j, double rate, kdst_layer *model, kdst_optimizer **out);
 bool make_trainer(experiment *e, const job *j, parts *p);

@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const colours[VARIANTS] = {"#555555", "#1f77b4", "#2ca02c", "#d62728", "#9467bd", "#ff7f0e", "#17a2b8"};
+static const char *const colours[VARIANTS] = {"#555555", "#1f77b4", "#2ca02c", "#d62728", "#9467bd", "#ff7f0e", "#17a2b8",
+                                              "#8c564b", "#e377c2", "#7f7f00", "#393b79", "#637939", "#843c39", "#3182bd"};
+
+/* Student, teacher, the other variants, and a row for each generation of born-again networks. */
+enum { MAX_GROUPS = VARIANTS + 2 + MAX_MEMBERS };
 
 static const char style[] =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#222}"
@@ -24,7 +28,7 @@ static const char style[] =
 
 /* A row of the table: the same variant and net over the seeds. */
 typedef struct group {
-    const run_record *runs[MAX_SEEDS];
+    const run_record *runs[MAX_SEEDS * MAX_MEMBERS]; /* mutual learning has several a seed */
     int count;
     const char *title;
     bool teacher_net; /* Re-KD and the teacher stand beside the teacher's baseline */
@@ -83,20 +87,29 @@ static void gain_cell(page *p, const group *g, const group *base)
 
 static bool has_prefix(const char *text, const char *prefix) { return !strncmp(text, prefix, strlen(prefix)); }
 
-static int collect(const run_record *runs, int count, group out[VARIANTS + 2])
+/* Adds the runs of a variant whose names begin so as a row, when there are any. */
+static void add_group(const run_record *runs, int count, int variant, const char *prefix, const char *title, group *out, int *groups)
 {
+    group g = {.title = title, .teacher_net = variant == REKD || !strcmp(prefix, "teacher-")};
+    for (int i = 0; i < count; i++)
+        if (runs[i].variant == variant && has_prefix(runs[i].name, prefix) && g.count < MAX_SEEDS * MAX_MEMBERS) g.runs[g.count++] = &runs[i];
+    if (g.count) out[(*groups)++] = g;
+}
+
+static int collect(const run_record *runs, int count, group out[MAX_GROUPS])
+{
+    static const char *const generations[MAX_MEMBERS] = {"Born again 1", "Born again 2", "Born again 3", "Born again 4",
+                                                         "Born again 5", "Born again 6", "Born again 7", "Born again 8"};
     int groups = 0;
-    for (int kind = 0; kind < VARIANTS + 2; kind++) {
-        group g = {.title = kind == 0 ? "Student alone" : kind == 1 ? "Teacher alone" : variant_titles[kind < 2 ? 0 : kind - 2],
-                   .teacher_net = kind == 1 || kind - 2 == REKD};
-        for (int i = 0; i < count; i++) {
-            const run_record *r = &runs[i];
-            bool fits = kind == 0 ? r->variant == BASELINE && has_prefix(r->name, "baseline-")
-                : kind == 1       ? r->variant == BASELINE && has_prefix(r->name, "teacher-")
-                                  : kind - 2 != BASELINE && r->variant == kind - 2;
-            if (fits && g.count < MAX_SEEDS) g.runs[g.count++] = r;
+    char prefix[16];
+    add_group(runs, count, BASELINE, "baseline-", "Student alone", out, &groups);
+    add_group(runs, count, BASELINE, "teacher-", "Teacher alone", out, &groups);
+    for (int variant = LSR; variant < VARIANTS; variant++) {
+        if (variant != BORN_AGAIN) add_group(runs, count, variant, "", variant_titles[variant], out, &groups);
+        for (int i = 0; i < MAX_MEMBERS && variant == BORN_AGAIN; i++) {
+            snprintf(prefix, sizeof prefix, "ban%d-", i + 1);
+            add_group(runs, count, variant, prefix, generations[i], out, &groups);
         }
-        if (g.count) out[groups++] = g;
     }
     return groups;
 }
@@ -158,8 +171,8 @@ static void write_table(page *p, const group *groups, int count)
 
 static void write_curves(page *p, const group *groups, int count, int column, const char *title, const char *y_label, bool percent)
 {
-    series lines[VARIANTS + 2] = {{0}};
-    double *values[VARIANTS + 2] = {NULL};
+    series lines[MAX_GROUPS] = {{0}};
+    double *values[MAX_GROUPS] = {NULL};
     int used = 0;
     for (int i = 0; i < count; i++) {
         const group *g = &groups[i];
@@ -226,7 +239,7 @@ static void write_softness(page *p, const softness *soft)
 
 bool report_write(const experiment *e, const run_record *runs, int count, const softness *soft, char *path, size_t path_size)
 {
-    group groups[VARIANTS + 2];
+    group groups[MAX_GROUPS];
     page p = {0};
     int used = collect(runs, count, groups);
     write_head(&p, e);

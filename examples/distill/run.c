@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One run: the loop with progress, log and checkpoints, and its record. What it is made of comes from parts.c. */
-#include "parts.h"
+#include "mutual.h"
+#include "outcome.h"
+#include "terms.h"
 
 #include "../common/files.h"
 #include "../common/progress.h"
@@ -9,48 +11,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void describe(experiment *e, const job *j, run_record *r)
-{
-    const settings *s = e->settings;
-    const int size = (int)sizeof r->fingerprint;
-    *r = (run_record){.variant = j->variant, .seed = j->seed, .teacher_accuracy = NAN};
-    snprintf(r->name, sizeof r->name, "%s", j->name);
-    snprintf(r->net, sizeof r->net, "%.63s", net_of(s, j));
-    snprintf(r->teacher, sizeof r->teacher, "%s", j->teacher);
-    settings_fingerprint(s, j->stopped ? DEKD : j->variant, j->teacher_net, r->fingerprint, size);
-    if (!*j->teacher) return;
-    /* another teacher makes another run */
-    int used = (int)strlen(r->fingerprint);
-    used += snprintf(r->fingerprint + used, (size_t)(size - used), " taught by: ");
-    if (used < size)
-        settings_fingerprint(s, j->variant == DEKD ? DEKD : BASELINE, j->teacher_is_teacher_net, r->fingerprint + used, size - used);
-}
-
 bool check_job(experiment *e, const job *j)
 {
     kdst_loss *loss = NULL;
     kdst_layer *model = NULL;
     run_record record;
-    describe(e, j, &record);
+    describe_run(e, j, &record);
     if (strlen(record.fingerprint) + 1 >= sizeof record.fingerprint) {
         /* what is cut off could not tell this run from another one */
         fprintf(stderr, "distill: the settings of %s take more than %zu bytes\n", j->name, sizeof record.fingerprint - 2);
         return false;
     }
     bool good = make_loss(e, j, &loss) && load_model(e, j->teacher_net, NULL, false, &model);
+    if (good && matches_features(j->variant)) {
+        kdst_loss_release(loss);
+        loss = NULL;
+        good = make_term(e, j->variant, &loss);
+    }
     kdst_layer_release(model);
     kdst_loss_release(loss);
     return good;
-}
-
-static bool make_paths(experiment *e, const job *j, parts *p)
-{
-    return join_path(p->folder, sizeof p->folder, e->settings->out, j->name)
-        && join_path(p->checkpoint, sizeof p->checkpoint, p->folder, "checkpoint.safetensors")
-        && join_path(p->settings, sizeof p->settings, p->folder, "settings.txt")
-        && join_path(p->result, sizeof p->result, p->folder, "result.json")
-        && join_path(p->weights, sizeof p->weights, p->folder, "model.safetensors")
-        && make_folder("distill", p->folder);
 }
 
 /* ---- the loop ---- */
@@ -166,11 +146,6 @@ static bool train_stopped(experiment *e, const job *j, parts *p)
 
 /* ---- the record ---- */
 
-static bool copy_tensor(kdst_tensor *tensor, void *out, int64_t bytes)
-{
-    return out && kdst_tensor_get_data(tensor, out, bytes) == KDST_STATUS_OK;
-}
-
 /* Figures of a model that was stopped within an epoch: one row, measured now. */
 static bool measure(experiment *e, parts *p, run_record *r, kdst_metrics **out)
 {
@@ -216,27 +191,6 @@ static bool read_history(experiment *e, parts *p, run_record *r, kdst_metrics **
     return good;
 }
 
-static bool read_diagrams(experiment *e, kdst_metrics *metrics, run_record *r)
-{
-    kdst_tensor *confusion = NULL, *reliability = NULL;
-    kdst_status status = kdst_metrics_get_confusion(metrics, &confusion);
-    if (!status) status = kdst_metrics_get_reliability(metrics, &reliability);
-    if (status) return explain_failure(e->ctx, r->name, status);
-    int64_t cells = e->classes * e->classes;
-    int32_t *counts = malloc((size_t)cells * sizeof *counts);
-    r->classes = e->classes;
-    r->bins = kdst_tensor_get_size(reliability, 0);
-    r->confusion = malloc((size_t)cells * sizeof *r->confusion);
-    r->reliability = malloc((size_t)r->bins * 3 * sizeof *r->reliability);
-    bool good = r->confusion && copy_tensor(confusion, counts, cells * (int64_t)sizeof *counts)
-        && copy_tensor(reliability, r->reliability, r->bins * 3 * (int64_t)sizeof *r->reliability);
-    for (int64_t i = 0; good && i < cells; i++) r->confusion[i] = counts[i];
-    free(counts);
-    kdst_tensor_release(confusion);
-    kdst_tensor_release(reliability);
-    return good;
-}
-
 static bool finish(experiment *e, const job *j, parts *p, run_record *r)
 {
     kdst_metrics *metrics = NULL;
@@ -249,23 +203,6 @@ static bool finish(experiment *e, const job *j, parts *p, run_record *r)
     good = good && record_write(r, p->result);
     if (good) remove(p->checkpoint);
     return good;
-}
-
-static void print_line(const run_record *r, const char *note)
-{
-    printf("%-28s last %.2f %%  best %.2f %% (epoch %lld)  nll %.4f  ece %.4f  %s\n", r->name, 100 * record_last(r, COL_ACCURACY),
-           100 * r->best_accuracy, (long long)r->best_epoch, record_last(r, COL_NLL), record_last(r, COL_ECE), note);
-    fflush(stdout);
-}
-
-/* Takes the record of a finished run over; false when there is none, or it was made with other settings. */
-static bool reuse(const parts *p, const run_record *expected, run_record *out)
-{
-    if (!file_exists(p->result) || !record_read(out, p->result)) return false;
-    if (!strcmp(out->fingerprint, expected->fingerprint) && out->seed == expected->seed) return true;
-    fprintf(stderr, "distill: %s was made with other settings; it is made again\n", expected->name);
-    record_free(out);
-    return false;
 }
 
 static bool has_settings(const parts *p, const char *expected)
@@ -301,9 +238,11 @@ bool run_job(experiment *e, const job *j, run_record *out)
     parts p = {.teacher_accuracy = NAN};
     run_record expected;
     char note[64];
-    bool good = make_paths(e, j, &p);
-    describe(e, j, &expected);
-    if (good && e->settings->resume && reuse(&p, &expected, out)) return print_line(out, "reused"), true;
+    bool good = make_run_paths(e, j, &p);
+    describe_run(e, j, &expected);
+    /* the first of the peers has just trained all of them, or they were all reused */
+    if (good && (e->settings->resume || j->peer) && reuse_run(&p, &expected, out)) return print_line(out, j->peer ? "with the first" : "reused"), true;
+    if (good && j->variant == MUTUAL) return train_peers(e, j, out);
     *out = expected;
     good = good && make_parts(e, j, true, &p) && go_on(e, j, &p, &expected)
         && (j->stopped ? train_stopped(e, j, &p) : train(e, j, &p, &out->seconds)) && finish(e, j, &p, out);

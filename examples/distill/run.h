@@ -28,6 +28,9 @@ typedef struct job {
     bool stopped;       /* De-KD's teacher: stopped by steps at a low accuracy */
     uint64_t seed;
     char teacher[128];  /* name of the run whose model teaches, "" none */
+    char further[MAX_MEMBERS - 1][128]; /* ensemble: the other teachers */
+    int further_count;
+    int peer;           /* mutual learning: the first of the networks trains all of them */
     bool teacher_is_teacher_net;
 } job;
 

@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const variant_names[VARIANTS + 1] = {"baseline", "lsr", "kd", "rekd", "dekd", "self", "reg", NULL};
+const char *const variant_names[VARIANTS + 1] = {
+    "baseline", "lsr", "kd", "rekd", "dekd", "self", "reg", "hint", "attention", "similarity", "relational", "mutual", "ban",
+    "ensemble", NULL};
 const char *const variant_titles[VARIANTS] = {
-    "Baseline", "Label smoothing", "KD", "Re-KD", "De-KD", "Tf-KD self", "Tf-KD reg"};
+    "Baseline", "Label smoothing", "KD", "Re-KD", "De-KD", "Tf-KD self", "Tf-KD reg", "FitNet hint", "Attention transfer",
+    "Similarity preserving", "Relational KD", "Mutual learning", "Born again", "Teacher ensemble"};
 
 static const char help_text[] =
     "usage: distill [options]\n"
@@ -27,7 +30,8 @@ static const char help_text[] =
     "  --flip                random horizontal flips\n"
     "\n"
     "what to train\n"
-    "  --variants LIST       of baseline,lsr,kd,rekd,dekd,self,reg or all (default all)\n"
+    "  --variants LIST       of baseline,lsr,kd,rekd,dekd,self,reg (these: paper, the default) and\n"
+    "                        hint,attention,similarity,relational,mutual,ban,ensemble; or all\n"
     "  --student NAME        model (default mlp)      --width X          its width multiplier (default 1)\n"
     "  --teacher NAME        model (default lenet)    --teacher-width X  its width multiplier (default 1)\n"
     "  --seeds LIST          one run of each variant per seed (default 1,2,3)\n"
@@ -35,7 +39,13 @@ static const char help_text[] =
     "  --teacher-epochs N    of teachers and of the larger net in Re-KD (default: as --epochs)\n"
     "  --dekd-accuracy X     stop De-KD's teacher at this accuracy (default 0.35; 0.15 to 0.5)\n"
     "  --set VARIANT.KEY=V   an option of the variant's loss, for example --set kd.alpha=0.9\n"
-    "                        --set kd.temperature=20 --set reg.preset=official (the schemas loss.* list them)\n"
+    "                        --set kd.temperature=20 --set reg.preset=official (the schemas loss.* list them);\n"
+    "                        --set hint.weight=100, attention 1000, similarity 3000, relational 1: beside the\n"
+    "                        cross-entropy (the defaults); ensemble.mode is that of the ensemble\n"
+    "  --taps LIST           where hint, attention, similarity and relational look: student:teacher, layers by path,\n"
+    "                        such as layer2:layer2,layer3:layer4 (default: the last map of each)\n"
+    "  --generations N       of ban, born-again networks (default 2)\n"
+    "  --teachers N          of ensemble (default 2)     --peers N         of mutual (default 2)\n"
     "\n"
     "how\n"
     "  --optimizer NAME      sgd or adam (default sgd)\n"
@@ -72,6 +82,10 @@ static bool set_variants(void *to, const char *text)
     memset(s->variants, 0, sizeof s->variants);
     if (!strcmp(text, "all")) {
         for (int v = 0; v < VARIANTS; v++) s->variants[v] = true;
+        return true;
+    }
+    if (!strcmp(text, "paper")) {
+        for (int v = 0; v < PAPER_VARIANTS; v++) s->variants[v] = true;
         return true;
     }
     while ((more = option_item(&table, "variants", &text, item, sizeof item)) > 0) {
@@ -149,6 +163,34 @@ static bool get_set(const void *from, int index, char *out, size_t size)
     return true;
 }
 
+/* STUDENT:TEACHER,… */
+static bool set_taps(void *to, const char *text)
+{
+    settings *s = to;
+    char item[2 * TAP_SIZE];
+    int more;
+    s->tap_count = 0;
+    while ((more = option_item(&table, "taps", &text, item, sizeof item)) > 0) {
+        char *colon = strchr(item, ':');
+        if (!colon || colon == item || !colon[1] || colon - item >= TAP_SIZE || strlen(colon + 1) >= TAP_SIZE
+            || s->tap_count == MAX_TAPS) {
+            fprintf(stderr, "distill: --taps has \"%s\", expected at most %d pairs STUDENT:TEACHER\n", item, MAX_TAPS);
+            return false;
+        }
+        *colon = 0;
+        snprintf(s->taps[s->tap_count][0], TAP_SIZE, "%.*s", TAP_SIZE - 1, item);
+        snprintf(s->taps[s->tap_count++][1], TAP_SIZE, "%.*s", TAP_SIZE - 1, colon + 1);
+    }
+    return more == 0;
+}
+
+static bool get_tap(const void *from, int index, char *out, size_t size)
+{
+    const settings *s = from;
+    if (index < s->tap_count) snprintf(out, size, "%s:%s", s->taps[index][0], s->taps[index][1]);
+    return index < s->tap_count;
+}
+
 static bool set_preset(void *to, const char *text)
 {
     static const char *const names[] = {"quick", NULL};
@@ -180,6 +222,10 @@ static const option_row rows[] = {
     {.name = "epochs", .kind = OPTION_WHOLE, .offset = TABLE(epochs), .low = 1, .high = 100000},
     {.name = "teacher-epochs", .kind = OPTION_WHOLE, .offset = TABLE(teacher_epochs), .low = 1, .high = 100000},
     {.name = "dekd-accuracy", .kind = OPTION_NUMBER, .offset = TABLE(dekd_accuracy), .low = 0.15, .high = 0.5},
+    {.name = "taps", .kind = OPTION_LIST, .set = set_taps, .get = get_tap, .may_be_empty = true},
+    {.name = "generations", .kind = OPTION_WHOLE, .offset = TABLE(generations), .low = 1, .high = MAX_MEMBERS},
+    {.name = "teachers", .kind = OPTION_WHOLE, .offset = TABLE(teachers), .low = 1, .high = MAX_MEMBERS},
+    {.name = "peers", .kind = OPTION_WHOLE, .offset = TABLE(peers), .low = 2, .high = MAX_MEMBERS},
     {.name = "set", .kind = OPTION_REPEAT, .set = add_set, .get = get_set},
     {.name = "optimizer", .kind = OPTION_CHOICE, .offset = TABLE(optimizer), .choices = optimizers},
     {.name = "learning-rate", .kind = OPTION_NUMBER, .offset = TABLE(learning_rate), .low = 1e-9, .high = 100},
@@ -204,8 +250,8 @@ int settings_parse(int argc, char **argv, settings *s)
     *s = (settings){.data = "/usr/share/datasets/fashion-mnist", .out = "results/distill", .teacher = "lenet", .student = "mlp",
                     .optimizer = "sgd", .schedule = "cosine", .seeds = {1, 2, 3}, .seed_count = 3, .epochs = 20, .batch = 128,
                     .momentum = 0.9, .weight_decay = 5e-4, .warmup_epochs = 1, .dekd_accuracy = 0.35, .width = 1,
-                    .teacher_width = 1, .checkpoint_seconds = 30};
-    for (int v = 0; v < VARIANTS; v++) s->variants[v] = true;
+                    .teacher_width = 1, .checkpoint_seconds = 30, .generations = 2, .teachers = 2, .peers = 2};
+    for (int v = 0; v < PAPER_VARIANTS; v++) s->variants[v] = true;
     int result = options_parse(&table, argc, argv, s);
     if (result) return result;
     if (!s->teacher_epochs) s->teacher_epochs = s->epochs;
@@ -220,6 +266,13 @@ bool settings_write(const settings *s, const char *const *info)
     return join_path(path, sizeof path, s->out, "config.json") && options_write(&table, s, info, path);
 }
 
+const char *settings_of(const settings *s, int variant, const char *key)
+{
+    for (int i = 0; i < s->loss_count; i++)
+        if (s->loss[i].variant == variant && !strcmp(s->loss[i].key, key)) return s->loss[i].value;
+    return NULL;
+}
+
 void settings_fingerprint(const settings *s, int variant, bool is_teacher_net, char *out, int size)
 {
     int64_t epochs = is_teacher_net ? s->teacher_epochs : s->epochs;
@@ -231,6 +284,10 @@ void settings_fingerprint(const settings *s, int variant, bool is_teacher_net, c
         is_teacher_net ? s->teacher : s->student, is_teacher_net ? s->teacher_width : s->width, (long long)epochs,
         (long long)s->batch, s->optimizer, is_teacher_net ? s->teacher_rate : s->learning_rate, s->momentum, s->weight_decay,
         s->schedule, (long long)s->warmup_epochs);
+    if (variant == MUTUAL && n < size) n += snprintf(out + n, (size_t)(size - n), " peers=%lld", (long long)s->peers);
+    if (variant == ENSEMBLE && n < size) n += snprintf(out + n, (size_t)(size - n), " teachers=%lld", (long long)s->teachers);
+    for (int i = 0; matches_features(variant) && i < s->tap_count && n < size; i++)
+        n += snprintf(out + n, (size_t)(size - n), " tap=%s:%s", s->taps[i][0], s->taps[i][1]);
     if (variant == DEKD && n < size) n += snprintf(out + n, (size_t)(size - n), " dekd=%.17g", s->dekd_accuracy);
     for (int i = 0; i < s->loss_count && n < size; i++)
         if (s->loss[i].variant == variant)

@@ -92,7 +92,7 @@ class Distill(unittest.TestCase):
             (['--seeds', '1,,2'], r'--seeds has an empty'),
             (['--seeds', '1,x'], r'--seeds is "x"'),
             (['--seeds', ''], r'--seeds has an empty'),
-            (['--variants', 'kd,foo'], r'--variants is "foo", expected one of baseline, lsr, kd, rekd, dekd, self, reg'),
+            (['--variants', 'kd,foo'], r'--variants is "foo", expected one of baseline, lsr, kd, rekd, dekd, self, reg, hint,'),
             (['--optimizer', 'lion'], r'--optimizer is "lion", expected one of sgd, adam'),
             (['--schedule', 'poly'], r'--schedule is "poly"'),
             (['--learning-rate', 'nan'], r'--learning-rate is "nan"'),
@@ -204,6 +204,74 @@ class Distill(unittest.TestCase):
         self.assertRegex(result.stdout, r'student mlp: 16330 parameters')
         self.assertRegex(result.stdout, r'about \d+ s on this machine as it is now, and \d+ MiB')
         self.assertFalse(self.out().exists())
+
+    # ---- the survey's variants ----
+
+    SURVEY = ['--variants', 'hint,attention,similarity,relational,mutual,ban,ensemble', '--student', 'lenet', '--seeds', '1',
+              '--set', 'hint.weight=0.1', '--set', 'attention.weight=1', '--set', 'similarity.weight=1']
+    SURVEY_RUNS = ['baseline', 'teacher', 'hint', 'attention', 'similarity', 'relational', 'mutual1', 'mutual2', 'ban1', 'ban2',
+                   'teacher2', 'ensemble']
+
+    def record(self, role, out='out'):
+        return json.loads((self.out(out) / ('%s-lenet-seed1' % role) / 'result.json').read_text())
+
+    def test_survey(self):
+        result = self.good(*self.SURVEY)
+        self.assertEqual(result.stderr, '')
+        self.assertRegex(result.stdout, r"mutual1-lenet-seed1 +the mean of the 2 peers' predictions: [\d.]+ %")
+        for role in self.SURVEY_RUNS:
+            record = self.record(role)
+            self.assertEqual(len(record['history']), 12, role)
+            self.assertEqual(sum(record['confusion']), 100, role)
+        self.assertEqual(self.record('ban2')['teacher'], 'ban1-lenet-seed1')
+        different = {json.dumps(self.record(role)['history']) for role in self.SURVEY_RUNS}
+        self.assertEqual(len(different), len(self.SURVEY_RUNS) - 1)  # student and teacher are one network here
+        page = Page((self.out() / 'report.html').read_text())
+        self.assertEqual(page.problems, [])
+        for title in ('FitNet hint', 'Attention transfer', 'Similarity preserving', 'Relational KD', 'Mutual learning', 'Born again 2',
+                      'Teacher ensemble'):
+            self.assertIn(title, page.text)
+        again = self.good(*self.SURVEY, '--resume')
+        self.assertEqual(again.stdout.count('reused'), len(self.SURVEY_RUNS) - 1)  # mutual2 comes with mutual1
+        other = self.good(*self.SURVEY, '--peers', '3', '--resume')
+        self.assertEqual(other.stderr.count('made with other settings'), 2)
+        self.assertIn('the mean of the 3 peers', other.stdout)
+
+    def test_mutual_goes_on(self):
+        """Killed after an epoch's checkpoint, the peers end as without the interruption."""
+        arguments = ['--variants', 'mutual', '--student', 'lenet', '--seeds', '1', '--epochs', '6']
+        self.good(*arguments, out='whole')
+        checkpoint = self.out('cut') / 'mutual1-lenet-seed1' / 'checkpoint.safetensors'
+        process = subprocess.Popen([PROGRAM, *TINY, *arguments, '--out', str(self.out('cut'))], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        while process.poll() is None and not checkpoint.exists():
+            time.sleep(0.001)
+        process.kill()
+        process.wait()
+        self.good(*arguments, '--resume', out='cut')
+        for role in ('mutual1', 'mutual2'):
+            whole, cut = self.record(role, 'whole'), self.record(role, 'cut')
+            self.assertEqual(whole['history'], cut['history'])
+            self.assertEqual(whole['confusion'], cut['confusion'])
+
+    def test_taps(self):
+        student = ['--student', 'resnet20', '--teacher', 'resnet20', '--width', '0.1', '--teacher-width', '0.2', '--seeds', '1',
+                   '--train-count', '80', '--epochs', '1', '--data', self.cifar('cifar', 1, [('train.bin', 80)], ('test.bin', 20))]
+        self.good(*student, '--variants', 'hint,attention', '--taps', 'layer2:layer2,layer3:layer2')
+        cases = [
+            (['--taps', 'layer2'], 2, r'--taps has "layer2", expected at most 8 pairs STUDENT:TEACHER'),
+            (['--taps', 'layer9:layer2'], 1, r'layer9.*layer'),
+            (['--taps', 'layer2:nowhere'], 1, r'nowhere'),
+            (['--set', 'attention.power=0.5'], 1, r'attention: power is 0.5'),
+        ]
+        for arguments, status, message in cases:
+            with self.subTest(arguments=arguments):
+                result = run(*TINY, *student, '--variants', 'attention', '--out', self.out('bad'), *arguments)
+                self.assertEqual(result.returncode, status, result.stderr)
+                self.assertRegex(result.stderr, message)
+        result = run(*TINY, '--variants', 'hint', '--seeds', '1', '--out', self.out('mlp'))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn('the student has no map to look at; --taps names layers', result.stderr)
 
     # ---- CIFAR ----
 
