@@ -66,8 +66,9 @@ make_conv(kdst_context *ctx, const config *c, const plan *p, int64_t in, int64_t
         .dtype = c->dtype,
         .init = c->kind == CONV ? KDST__INIT_PYTORCH : KDST__INIT_UNIFORM,
         .init_bound = 0.005};
-    return p->transposed ? kdst__layer_conv_transpose2d_new(ctx, in, out_channels, &config, out)
-                         : kdst__layer_conv2d_new(ctx, in, out_channels, &config, out);
+    if (p->transposed)
+        return kdst__fail(ctx, KDST_STATUS_UNSUPPORTED, "regressor: maps that are to be doubled need a transposed convolution");
+    return kdst__layer_conv2d_new(ctx, in, out_channels, &config, out);
 }
 
 /* Gives up *child whatever happens. */
