@@ -158,7 +158,10 @@ typedef kdst_status (*kdst_shape_fn)(
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_operation_set_shape(kdst_operation *operation, kdst_shape_fn shape);
 
-/** A function to be checked: makes one tensor, of any shape, from its inputs by recorded operations. */
+/** A function to be checked: makes one tensor, of any shape, from its inputs by recorded operations.
+ *
+ *  inputs [count] are borrowed; *out is a new reference, as operations give one, which the library takes over: an input that is
+ *  given back is retained first (kdst_tensor_retain), or the check refuses it. */
 typedef kdst_status (*kdst_function_fn)(
     void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
 
@@ -175,7 +178,8 @@ typedef kdst_status (*kdst_function_fn)(
  *                         seed = 1, elements [0,inf) = 0 (check at most this many elements of each input, 0: all)
  *  @param[out] out_worst  largest |difference| / (atol + rtol * |expected|): the check passes when it is <= 1
  *  @status INVALID_ARGUMENT (NULL, count out of range, option), STATE (no input requires a gradient, or one that does is no leaf or not
- *          contiguous), OUT_OF_MEMORY, or what the function returned
+ *          contiguous), CALLBACK (the function gave no floating-point tensor, or an input without a new reference), OUT_OF_MEMORY, or
+ *          what the function returned
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_gradient_check(
     kdst_function_fn function, void *user_data, kdst_tensor *const *inputs, int64_t count,

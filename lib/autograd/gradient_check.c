@@ -58,16 +58,40 @@ static double weight(const check *c, int64_t i)
     return 2 * kdst__uniform((uint64_t)c->settings.seed, 1, (uint64_t)i) - 1;
 }
 
-/* Runs the function from the same random position each time; the result is contiguous. */
+static int64_t references(const kdst_tensor *t)
+{
+    return atomic_load(&t->base.references);
+}
+
+/* The input that the function gave back without retaining it, or -1: there is no reference then that could be dropped here.
+ * `before` are the references of the inputs when it was called. */
+static int64_t borrowed(const check *c, const int64_t *before, const kdst_tensor *y)
+{
+    for (int64_t i = 0; i < c->count; i++)
+        if (y == c->inputs[i] && references(y) <= before[i]) return i;
+    return -1;
+}
+
+/* Runs the function from the same random position each time. */
 static kdst_status run(check *c, kdst_tensor **out)
 {
     kdst__scopes before;
     kdst_tensor *y = NULL;
+    int64_t held[KDST__MAX_INPUTS];
     kdst_status status = kdst_context_set_random(c->ctx, c->seed, c->stream);
     if (!status && !kdst__scopes_enter(c->ctx, true, &before)) status = kdst__fail_memory(c->ctx, "gradient_check");
     if (status) return status;
+    for (int64_t i = 0; i < c->count; i++)
+        held[i] = references(c->inputs[i]);
     status = c->function(c->user_data, c->inputs, c->count, &y);
     kdst__scopes_leave(c->ctx, &before);
+    int64_t input = borrowed(c, held, y);
+    if (input >= 0) y = NULL;
+    if (input >= 0 && !status)
+        return kdst__fail(
+            c->ctx, KDST_STATUS_CALLBACK,
+            "gradient_check: the function gave back input %lld without a new reference (kdst_tensor_retain)",
+            (long long)input);
     if (status) {
         kdst__handle_release(y);
         return kdst__fail_callback(c->ctx, status, "gradient_check");

@@ -214,6 +214,48 @@ static kdst_status cuts_off(void *user_data, kdst_tensor *const *inputs, int64_t
     return kdst_detach(inputs[0], out);
 }
 
+/* Gives back an input, retained when *user_data says so; then fails with that status where it is one. */
+typedef struct giver {
+    int64_t input;
+    int retained;
+    kdst_status status;
+} giver;
+
+static kdst_status gives_back(void *user_data, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+{
+    const giver *g = user_data;
+    (void)count;
+    *out = inputs[g->input];
+    if (g->retained) kdst_tensor_retain(*out);
+    return g->status;
+}
+
+START_TEST(inputs_given_back)
+{
+    kdst_tensor *x = filled(F64, SHAPE(4), 1), *c = filled(F64, SHAPE(2), 2), *inputs[] = {c, x};
+    double worst = 0;
+    expect_ok(kdst_tensor_set_requires_grad(x, 1));
+    expect_failure(
+        kdst_gradient_check(gives_back, &(giver){1, 0, KDST_STATUS_OK}, inputs, 2, NULL, &worst), KDST_STATUS_CALLBACK,
+        "gradient_check: the function gave back input 1 without a new reference");
+    ck_assert(isinf(worst));
+    expect_failure(
+        kdst_gradient_check(gives_back, &(giver){0, 0, KDST_STATUS_OK}, inputs, 2, NULL, &worst), KDST_STATUS_CALLBACK,
+        "input 0");
+    expect_failure(
+        kdst_gradient_check(gives_back, &(giver){1, 0, KDST_STATUS_FORMAT}, inputs, 2, NULL, &worst),
+        KDST_STATUS_FORMAT, "the callback returned FORMAT");
+    expect_failure(
+        kdst_gradient_check(gives_back, &(giver){1, 1, KDST_STATUS_FORMAT}, inputs, 2, NULL, &worst),
+        KDST_STATUS_FORMAT, "the callback returned FORMAT");
+    ck_assert_int_eq(kdst_tensor_get_count(x), 4);
+    expect_ok(kdst_gradient_check(gives_back, &(giver){1, 1, KDST_STATUS_OK}, inputs, 2, NULL, &worst));
+    ck_assert(worst >= 0 && worst <= 1); /* the identity */
+    kdst_tensor_release(c);
+    kdst_tensor_release(x);
+}
+END_TEST
+
 START_TEST(functions_that_fail)
 {
     kdst_tensor *x = filled(F64, SHAPE(4), 1);
@@ -352,6 +394,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, standard_options, 0, 2);
     tcase_add_test(tests, options);
     tcase_add_test(tests, random_functions);
+    tcase_add_test(tests, inputs_given_back);
     tcase_add_test(tests, functions_that_fail);
     tcase_add_test(tests, scopes_end_with_the_function);
     tcase_add_test(tests, last_references_go_inside);
