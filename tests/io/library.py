@@ -53,7 +53,7 @@ class Library:
     def options(self, **values):
         options = self.new('options_create')
         for key, value in values.items():
-            setter = 'options_set_string' if isinstance(value, str) else 'options_set_int'
+            setter = 'options_set_' + {str: 'string', float: 'float', int: 'int'}[type(value)]
             self.call(setter, options, key.encode(), value.encode() if isinstance(value, str) else value)
         return options
 
