@@ -96,6 +96,32 @@ KDST_API KDST_NODISCARD kdst_status kdst_softmax(kdst_tensor *x, int64_t axis, k
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_log_softmax(kdst_tensor *x, int64_t axis, kdst_tensor **out);
 
+/** Vectors along an axis divided by their Euclidean length, at least eps.
+ *
+ *  A vector shorter than eps passes no gradient on; null_gradient "scaled" gives PyTorch's dy / eps, which is huge.
+ *
+ *  @param      x        rank 1 or more
+ *  @param      axis     0 to rank - 1, or -rank to -1
+ *  @param      options  nullable; schema "normalize": eps (0,inf) = 1e-12, null_gradient "zero" | "scaled" = "zero"
+ *  @param[out] out      new; shape of x; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis, option), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_normalize(
+    kdst_tensor *x, int64_t axis, const kdst_options *options, kdst_tensor **out);
+
+/** Cosine of the angle between vectors along an axis: <a, b> / (max(|a|, eps) max(|b|, eps)).
+ *
+ *  @param      a        any shape; with the axis counted in the broadcast shape
+ *  @param      b        of the same type and the same size along the axis; the other axes broadcast with those of a
+ *  @param      axis     0 to rank - 1, or -rank to -1, of the broadcast shape
+ *  @param      options  nullable; schema "cosine_similarity": eps (0,inf) = 1e-8, null_gradient "zero" | "scaled" = "zero", as of
+ *                       kdst_normalize
+ *  @param[out] out      new; the broadcast shape without the axis; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, axis, option, another context), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_cosine_similarity(
+    kdst_tensor *a, kdst_tensor *b, int64_t axis, const kdst_options *options, kdst_tensor **out);
+
 /** Zeroes elements with probability `rate` and scales the others by 1 / (1 - rate).
  *
  *  Takes the next random stream of the context.

@@ -241,6 +241,17 @@ double kdst__pair_loss(kdst__compute *cp, const kdst__pair_loss_data *data, void
 void kdst__pair_loss_backward(
     kdst__compute *cp, const kdst__pair_loss_data *data, double scale, const void *dy, void *dx, void *dt);
 
+/* ---- vectors along the middle axis of [outer, n, inner]; lengths [outer, inner], in double ---- */
+
+/* y = x / max(|x|, eps), and the lengths |x| */
+void kdst__normalize(
+    kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, double eps, const void *x, void *y,
+    double *lengths);
+/* dx += (dy - y <y, dy>) / |x|; below eps dy / eps with `null_gradient`, nothing without */
+void kdst__normalize_backward(
+    kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, double eps, int32_t null_gradient,
+    const void *y, const void *dy, const double *lengths, void *dx);
+
 /* ---- batch norm over [N, C, S], S = H W or 1; gamma, beta [C] of dtype, nullable ---- */
 
 /* mean[c] and biased variance var[c] over n and s, in double whatever dtype is. */

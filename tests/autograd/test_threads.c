@@ -142,6 +142,12 @@ static kdst_status matmul(kdst_context *in, kdst_tensor *const *x, kdst_tensor *
     return kdst_matmul(x[0], x[1], out);
 }
 
+static kdst_status normalize(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
+{
+    (void)in;
+    return kdst_normalize(x[0], 1, NULL, out);
+}
+
 static kdst_status mse_loss(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
 {
     (void)in;
@@ -191,6 +197,8 @@ static const struct thread_case {
     {"index_select", index_select, 1, {2}, {{257, 300}}},
     {"matmul", matmul, 2, {3, 3}, {{70, 33, 65}, {70, 65, 31}}},
     {"matmul, stretched", matmul, 2, {4, 4}, {{7, 1, 33, 65}, {1, 9, 65, 31}}},
+    {"normalize", normalize, 1, {2}, {{1031, 67}}},
+    {"normalize, middle axis", normalize, 1, {3}, {{7, 67, 300}}},
     {"mse_loss", mse_loss, 2, {2, 2}, {{131, 517}, {131, 517}}},
     {"cross_entropy_loss", cross_entropy_loss, 1, {4}, {{3, 21, 37, 41}}},
     {"gather", gather, 1, {2}, {{257, 515}}},

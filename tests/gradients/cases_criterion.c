@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gradient cases of the loss functions, with every reduction and option. */
+/* Gradient cases of the loss functions, with every reduction and option, and of normalised vectors. */
 #include "cases.h"
 
 #include <stdbool.h>
@@ -145,6 +145,25 @@ cross_entropy_loss(const gradient_case *c, kdst_context *ctx, kdst_tensor *const
     return classes(c, ctx, in[0], true, out);
 }
 
+/* p[0]: axis; p[1]: eps in tenths (0: the default), with PyTorch's gradient below it. */
+static kdst_status normalize(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    kdst_options *options = NULL;
+    (void)ctx;
+    kdst_status status = kdst_options_create(&options);
+    if (status == KDST_STATUS_OK && c->p[1]) status = kdst_options_set_float(options, "eps", (double)c->p[1] / 10);
+    if (status == KDST_STATUS_OK && c->p[1]) status = kdst_options_set_string(options, "null_gradient", "scaled");
+    if (status == KDST_STATUS_OK) status = kdst_normalize(in[0], c->p[0], options, out);
+    kdst_options_release(options);
+    return status;
+}
+
+static kdst_status cosine(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)ctx;
+    return kdst_cosine_similarity(in[0], in[1], c->p[0], NULL, out);
+}
+
 /* clang-format off */
 #define PAIRS(name) \
     {#name, "mean", name, "..", {S2(3, 5), S2(3, 5)}, {0, 5}}, \
@@ -177,6 +196,15 @@ const gradient_case gradient_cases_criterion[] = {
     {"cross_entropy_loss", "pixels", cross_entropy_loss, ".", {S4(2, 3, 4, 5)}, {0, 0, 0}},
     {"cross_entropy_loss", "pixels, all of it", cross_entropy_loss, ".", {S4(2, 5, 3, 7)}, {2, 1, 1}},
     {"cross_entropy_loss", "one", cross_entropy_loss, ".", {S1(5)}, {2, 1, 10}},
+    {"normalize", "rows", normalize, ".", {S2(3, 17)}, {1}},
+    {"normalize", "columns", normalize, ".", {S2(5, 7)}, {0}},
+    {"normalize", "middle", normalize, ".", {S3(2, 5, 131)}, {-2}},
+    {"normalize", "short ones", normalize, ".", {S2(4, 3)}, {1, 12}},
+    {"normalize", "one", normalize, ".", {S1(9)}, {0}},
+    {"normalize", "transposed", normalize, "t", {S2(4, 9)}, {1}},
+    {"normalize", "cosine", cosine, "..", {S2(3, 5), S2(3, 5)}, {1}},
+    {"normalize", "cosine of all pairs", cosine, "..", {S3(4, 1, 5), S2(3, 5)}, {-1}},
+    {"normalize", "cosine of views", cosine, "ts", {S2(5, 3), S2(7, 5)}, {0}},
 };
 /* clang-format on */
 const int gradient_case_count_criterion = (int)(sizeof gradient_cases_criterion / sizeof *gradient_cases_criterion);
