@@ -60,25 +60,34 @@ static box draw_box(const kdst__batches *b, uint64_t key, double share)
     return x;
 }
 
-/* One row of `to`: w to + (1 - w) from. */
-static void blend(const kdst__batches *b, char *to, const char *from, size_t first, int64_t count, double w)
+/* w to + (1 - w) from; the two are apart. */
+static void blend_wide(double *restrict to, const double *restrict from, int64_t count, double w)
 {
-    if (b->program.wide_out)
-        for (int64_t i = 0; i < count; i++)
-            ((double *)(void *)to)[first + (size_t)i] = w * ((double *)(void *)to)[first + (size_t)i] +
-                (1 - w) * ((const double *)(const void *)from)[first + (size_t)i];
-    else
-        for (int64_t i = 0; i < count; i++)
-            ((float *)(void *)to)[first + (size_t)i] =
-                (float)(w * ((float *)(void *)to)[first + (size_t)i] + (1 - w) * ((const float *)(const void *)from)[first + (size_t)i]);
+    for (int64_t i = 0; i < count; i++)
+        to[i] = w * to[i] + (1 - w) * from[i];
 }
 
-static void mix_image(const kdst__batches *b, const box *x, char *to, const char *from)
+static void blend_narrow(float *restrict to, const float *restrict from, int64_t count, double w)
+{
+    for (int64_t i = 0; i < count; i++)
+        to[i] = (float)(w * (double)to[i] + (1 - w) * (double)from[i]);
+}
+
+static void mix_row(const kdst__batches *b, const box *x, void *to, const void *from, int64_t first)
+{
+    int64_t count = x->right - x->left;
+    if (b->program.wide_out)
+        blend_wide((double *)to + first, (const double *)from + first, count, x->weight);
+    else
+        blend_narrow((float *)to + first, (const float *)from + first, count, x->weight);
+}
+
+static void mix_image(const kdst__batches *b, const box *x, void *to, const void *from)
 {
     kdst__extent e = b->program.out;
     for (int64_t c = 0; c < e.c; c++)
         for (int64_t y = x->top; y < x->bottom; y++)
-            blend(b, to, from, (size_t)((c * e.h + y) * e.w + x->left), x->right - x->left, x->weight);
+            mix_row(b, x, to, from, (c * e.h + y) * e.w + x->left);
 }
 
 /* Follows the cycle of `first` and marks it as done by ~partner. */

@@ -109,18 +109,51 @@ static void run_flip(const kdst__step *s, kdst__draw d, kdst__extent e, const do
 
 /* ---- between pixels ---- */
 
-static double pixel(const double *plane, kdst__extent e, int64_t y, int64_t x)
+/* Four pixels of a plane and their shares; what lies outside of the image has the share 0. */
+typedef struct taps {
+    int64_t at[4];
+    double share[4];
+} taps;
+
+static int64_t floor_of(double x)
 {
-    return y >= 0 && y < e.h && x >= 0 && x < e.w ? plane[y * e.w + x] : 0;
+    int64_t i = (int64_t)x;
+    return i - (x < (double)i);
 }
 
-static double between(const double *plane, kdst__extent e, double y, double x)
+static taps taps_of(kdst__extent e, double y, double x)
 {
-    double below_y = floor(y), below_x = floor(x), fy = y - below_y, fx = x - below_x;
-    int64_t i = (int64_t)below_y, j = (int64_t)below_x;
-    double upper = (1 - fx) * pixel(plane, e, i, j) + fx * pixel(plane, e, i, j + 1);
-    double lower = (1 - fx) * pixel(plane, e, i + 1, j) + fx * pixel(plane, e, i + 1, j + 1);
-    return (1 - fy) * upper + fy * lower;
+    int64_t i = floor_of(y), j = floor_of(x), at = i * e.w + j;
+    double fy = y - (double)i, fx = x - (double)j;
+    taps t = {{at, at + 1, at + e.w, at + e.w + 1}, {(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx}};
+    if (i >= 0 && i + 1 < e.h && j >= 0 && j + 1 < e.w) return t;
+    for (int k = 0; k < 4; k++) {
+        int64_t v = i + k / 2, u = j + k % 2;
+        if (v >= 0 && v < e.h && u >= 0 && u < e.w) continue;
+        t.at[k] = 0;
+        t.share[k] = 0;
+    }
+    return t;
+}
+
+static taps nearest_tap(kdst__extent e, double y, double x)
+{
+    taps t = {{0}, {0}};
+    int64_t v = (int64_t)nearbyint(y), u = (int64_t)nearbyint(x);
+    bool inside = v >= 0 && v < e.h && u >= 0 && u < e.w;
+    t.at[0] = inside ? v * e.w + u : 0;
+    t.share[0] = inside;
+    return t;
+}
+
+/* The same place of every channel, to planes of `step` elements. */
+static void take(const taps *t, kdst__extent e, const double *in, double *out, int64_t step)
+{
+    for (int64_t c = 0; c < e.c; c++) {
+        const double *p = in + c * e.h * e.w;
+        out[c * step] = t->share[0] * p[t->at[0]] + t->share[1] * p[t->at[1]] + t->share[2] * p[t->at[2]] +
+            t->share[3] * p[t->at[3]];
+    }
 }
 
 static void run_rotation(const kdst__step *s, kdst__draw d, kdst__extent e, const double *in, double *out)
@@ -131,12 +164,8 @@ static void run_rotation(const kdst__step *s, kdst__draw d, kdst__extent e, cons
         for (int64_t x = 0; x < e.w; x++) {
             double dy = (double)y - my, dx = (double)x - mx;
             double v = sine * dx + cosine * dy + my, u = cosine * dx - sine * dy + mx;
-            for (int64_t c = 0; c < e.c; c++) {
-                const double *plane = in + c * e.h * e.w;
-                out[(c * e.h + y) * e.w + x] = s->interpolation
-                    ? pixel(plane, e, (int64_t)nearbyint(v), (int64_t)nearbyint(u))
-                    : between(plane, e, v, u);
-            }
+            taps t = s->interpolation ? nearest_tap(e, v, u) : taps_of(e, v, u);
+            take(&t, e, in, out + y * e.w + x, e.h * e.w);
         }
 }
 
@@ -193,9 +222,8 @@ static void run_resized_crop(const kdst__step *s, kdst__draw d, kdst__extent e, 
     for (int64_t y = 0; y < to.h; y++) {
         double v = source_of(y, to.h, p.top, p.h);
         for (int64_t x = 0; x < to.w; x++) {
-            double u = source_of(x, to.w, p.left, p.w);
-            for (int64_t c = 0; c < e.c; c++)
-                out[(c * to.h + y) * to.w + x] = between(in + c * e.h * e.w, e, v, u);
+            taps t = taps_of(e, v, source_of(x, to.w, p.left, p.w));
+            take(&t, e, in, out + y * to.w + x, to.h * to.w);
         }
     }
 }
