@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The trainer: a training loop over a model, a loss, an optimiser and a loader, with validation and checkpoints.
  *
- * It may be run as a whole or stepped; a teacher makes it distillation. A checkpoint holds everything that decides what
+ * It may be run as a whole or stepped; a teacher makes it distillation. It can clip gradients, accumulate them over batches, average the
+ * weights, keep the best ones and stop early. A checkpoint holds everything that decides what
  * comes next: a run that was killed and resumed ends in the same bits.
  */
 #ifndef KDST_TRAINER_H
 #define KDST_TRAINER_H
 
+#include <kdst/average.h>
 #include <kdst/loss.h>
 #include <kdst/metrics.h>
 #include <kdst/optimizer.h>
@@ -25,7 +27,7 @@ typedef int32_t kdst_event;
 enum {
     KDST_EVENT_STEP = 1,    /**< one update of the parameters */
     KDST_EVENT_EPOCH = 2,   /**< one update, and with it an epoch ended and was validated */
-    KDST_EVENT_FINISHED = 3 /**< nothing: every epoch is done */
+    KDST_EVENT_FINISHED = 3 /**< nothing: every epoch is done, or the run was stopped early */
 };
 
 /** Called after each step; anything but OK stops the run with that status.
@@ -41,7 +43,19 @@ typedef kdst_status (*kdst_progress_fn)(void *user_data, kdst_trainer *trainer, 
  *                         here, and set for each step, so that a second trainer on the same optimiser begins where the first ended
  *  @param      loader     training data; retained. One that mixes gives the loss weight * loss(labels) + (1 - weight) * loss(others), and
  *                         the accuracy of training counts the label with the larger share
- *  @param      options    nullable; schema "trainer": epochs [1,1000000] = 1, bins [1,1000] = 15 (of the validation's calibration)
+ *  @param      options    nullable; schema "trainer": epochs [1,1000000] = 1, bins [1,1000] = 15 (of the validation's calibration);
+ *                         accumulate [1,1000000] = 1: batches that make one update, whose gradient is that of a batch of them all, also
+ *                         where the last ones of an epoch are fewer or smaller (batch norms see each batch for itself);
+ *                         clip_value and clip_norm [0,inf) = 0 (not clipped), in this order, as kdst_optimizer_clip_value and
+ *                         kdst_optimizer_clip_norm;
+ *                         average_decay [0,1) = 0 (no average), average_kind "exponential" | "equal" = "exponential" (equal: an
+ *                         average also with decay 0), average_warmup "none" | "ramp" | "corrected" = "none", average_from [0,1000000]
+ *                         = 0 (epochs before it begins): an average as kdst_average_create makes, of the weights after each update;
+ *                         average_validate 0 | 1 = 1: it is what is validated and kept as the best;
+ *                         monitor "accuracy" | "nll" = "accuracy": the validation's figure that decides, and min_delta [0,inf) = 0, by
+ *                         more than which it must improve; patience [0,1000000] = 0 (never): epochs in a row without improvement
+ *                         after which the run is finished; keep_best 0 | 1 = 0: keeps a copy of the best weights in memory and in
+ *                         checkpoints, for kdst_trainer_restore_best
  *  @param[out] out        new; released with kdst_trainer_release
  *  @status INVALID_ARGUMENT (NULL, another context, option), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
@@ -87,6 +101,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_add_term(
 
 /** Sets the schedule of the learning rate: base rate times its factor for the number of the step.
  *
+ *  A plateau is told the figure of each validation, and its state is kept in checkpoints.
+ *
  *  @param trainer   the trainer
  *  @param schedule  nullable: constant; retained
  *  @status INVALID_ARGUMENT (NULL, another context)
@@ -114,22 +130,44 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_validation(kdst_trainer *tr
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_progress(
     kdst_trainer *trainer, kdst_progress_fn progress, void *user_data, kdst_destroy_fn destroy);
 
+/** Sets the file that the best weights go to, whenever the monitored figure has improved: parameters and buffers, as kdst_layer_save.
+ *
+ *  The file appears whole or not at all. When it cannot be written the step fails, the file of before is still there, and the next step
+ *  validates and writes again.
+ *
+ *  @param trainer  the trainer
+ *  @param path     nullable: none; UTF-8, not empty; copied
+ *  @status INVALID_ARGUMENT (NULL, empty), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_best_path(kdst_trainer *trainer, const char *path);
+
+/** Puts the best weights into the model: those that keep_best kept, else those of the best file.
+ *
+ *  @param trainer  the trainer
+ *  @status INVALID_ARGUMENT (NULL), STATE (nothing is kept), NOT_FOUND (no epoch was validated yet; the file is gone), IO, FORMAT, SHAPE,
+ *          OUT_OF_MEMORY; nothing changes when it fails
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_trainer_restore_best(kdst_trainer *trainer);
+
 /** Makes one update of the parameters, and validates when it ended an epoch.
  *
- *  When the loss or a gradient is not finite nothing is updated.
+ *  When the loss or a gradient is not finite nothing is updated. The message names the first layer whose output is not finite, found by a
+ *  second run of the same batch without hooks, or the first parameter on the way back whose gradient is not:
+ *  "trainer_step: the loss is nan at step 17; first not finite: layer2.0.bn1 (batch_norm) output".
  *
  *  @param      trainer    the trainer
  *  @param[out] out_event  what was done
- *  @status INVALID_ARGUMENT (NULL, label out of range, logit not finite), STATE (loss or gradient not finite; the loss needs a teacher and
- *          there is none; the optimiser has no tensors; called by the progress function), SHAPE and DTYPE (model, teacher and data do
+ *  @status INVALID_ARGUMENT (NULL, label out of range), STATE (loss, logits or gradient not finite; the loss needs a teacher and there is none; an
+ *          option or the schedule needs a validation and there is none; the optimiser has no tensors; the model holds the average;
+ *          called by the progress function), IO (the best file), SHAPE and DTYPE (model, teacher and data do
  *          not fit), CANCELLED, OUT_OF_MEMORY, CALLBACK (or whatever a callback of the caller's returned)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_step(kdst_trainer *trainer, kdst_event *out_event);
 
-/** Steps until every epoch is done.
+/** Steps until every epoch is done, or the run is stopped by patience.
  *
  *  @param trainer  the trainer
- *  @status INVALID_ARGUMENT, STATE, SHAPE, DTYPE, CANCELLED, OUT_OF_MEMORY, CALLBACK: as kdst_trainer_step
+ *  @status INVALID_ARGUMENT, STATE, IO, SHAPE, DTYPE, CANCELLED, OUT_OF_MEMORY, CALLBACK: as kdst_trainer_step
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_run(kdst_trainer *trainer);
 
@@ -139,7 +177,9 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_run(kdst_trainer *trainer);
  *  @param      key      "epoch" (epochs done), "epochs", "step" (updates made), "steps_per_epoch", "samples" (seen in this epoch),
  *                       "samples_per_epoch", "learning_rate" (of the last step), "loss" (of the last step), "epoch_loss",
  *                       "epoch_accuracy" (training, means over the epoch so far, or over the last one at its end),
- *                       "accuracy", "nll", "ece" (validation after the last epoch), "best_accuracy", "best_epoch" (from 1)
+ *                       "accuracy", "nll", "ece" (validation after the last epoch), "best_accuracy", "best_epoch" (from 1),
+ *                       "gradient_norm" (of the last step before clip_norm; NaN after loading), "monitor_best" and "monitor_epoch" (the
+ *                       monitored figure where it last improved), "waiting" (epochs since then), "stopped" (1: by patience)
  *  @param[out] out      the value; NaN where there is none yet
  *  @status INVALID_ARGUMENT (NULL), NOT_FOUND (unknown key)
  *  @thread context   @since 0.1 */
@@ -162,7 +202,18 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_get_history(kdst_trainer *train
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_get_metrics(kdst_trainer *trainer, kdst_metrics **out);
 
-/** Writes a checkpoint: parameters, buffers, optimiser, position, random streams, history (a safetensors file).
+/** The moving average of the weights.
+ *
+ *  kdst_average_copy_to gives a network with them; whoever applies it restores it before the next step.
+ *
+ *  @param      trainer  the trainer
+ *  @param[out] out      borrowed until the trainer is released
+ *  @status INVALID_ARGUMENT (NULL), NOT_FOUND (the trainer makes none)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_trainer_get_average(kdst_trainer *trainer, kdst_average **out);
+
+/** Writes a checkpoint: parameters, buffers, optimiser, schedule, average, best weights, position, random streams, history (a safetensors
+ *  file).
  *
  *  The file appears whole or not at all; an older one of that name is replaced only by a complete one.
  *
@@ -172,7 +223,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_get_metrics(kdst_trainer *train
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_save(kdst_trainer *trainer, const char *path);
 
-/** Continues from a checkpoint of a trainer that was made the same way. Nothing changes when it fails.
+/** Continues from a checkpoint of a trainer that was made the same way; patience and the number of epochs may be others. Nothing changes
+ *  when it fails.
  *
  *  @param trainer  the trainer
  *  @param path     UTF-8

@@ -142,6 +142,21 @@ static double share_of(const kdst__average_config *c, int64_t t)
     return 1 - c->decay;
 }
 
+static void copy_into_average(const entry *e)
+{
+    kdst_tensor *to = e->average;
+    size_t bytes = (size_t)(kdst__tensor_count(to) * kdst_dtype_get_size(to->dtype));
+    if (bytes > 0) memcpy(kdst__tensor_data(to), kdst__tensor_data(e->tensor), bytes);
+    kdst__tensor_touch(to);
+}
+
+void kdst__average_take(kdst_average *a)
+{
+    for (int64_t i = 0; i < a->count; i++)
+        copy_into_average(&a->entries[i]);
+    a->updates = 0;
+}
+
 kdst_status kdst_average_update(kdst_average *a)
 {
     if (a == NULL) return KDST_STATUS_INVALID_ARGUMENT;
@@ -152,12 +167,13 @@ kdst_status kdst_average_update(kdst_average *a)
     for (int64_t i = 0; i < a->count; i++) {
         const entry *e = &a->entries[i];
         kdst_tensor *to = e->average;
-        int64_t n = kdst__tensor_count(to);
-        if (!e->averaged || share >= 1) /* exactly the weights */
-            memcpy(kdst__tensor_data(to), kdst__tensor_data(e->tensor), (size_t)(n * kdst_dtype_get_size(to->dtype)));
-        else
-            kdst__blend(
-                kdst__tensor_compute(to), to->dtype, n, share, kdst__tensor_data(e->tensor), kdst__tensor_data(to));
+        if (!e->averaged || share >= 1) { /* exactly the weights */
+            copy_into_average(e);
+            continue;
+        }
+        kdst__blend(
+            kdst__tensor_compute(to), to->dtype, kdst__tensor_count(to), share, kdst__tensor_data(e->tensor),
+            kdst__tensor_data(to));
         kdst__tensor_touch(to);
     }
     return KDST_STATUS_OK;
@@ -180,13 +196,23 @@ static void exchange(kdst_tensor *one, kdst_tensor *other)
     kdst__tensor_touch(other);
 }
 
+bool kdst__average_applied(const kdst_average *a)
+{
+    return a != NULL && a->applied;
+}
+
+void kdst__average_exchange(kdst_average *a)
+{
+    for (int64_t i = 0; i < a->count; i++)
+        exchange(a->entries[i].tensor, a->entries[i].average);
+    a->applied = !a->applied;
+}
+
 static kdst_status exchange_all(kdst_average *a, const char *function, bool applied)
 {
     if (a == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_status status = begin(a, function, applied);
-    for (int64_t i = 0; status == KDST_STATUS_OK && i < a->count; i++)
-        exchange(a->entries[i].tensor, a->entries[i].average);
-    if (status == KDST_STATUS_OK) a->applied = !applied;
+    if (status == KDST_STATUS_OK) kdst__average_exchange(a);
     return status;
 }
 

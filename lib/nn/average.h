@@ -21,6 +21,12 @@ typedef struct kdst__average_config {
 kdst_status
 kdst__average_new(const char *function, kdst_layer *layer, const kdst__average_config *config, kdst_average **out);
 
+/* These neither fail nor touch the message. Exchanges the average and the layer's weights; makes the average a copy of the weights, without
+ * an update. */
+void kdst__average_exchange(kdst_average *average);
+void kdst__average_take(kdst_average *average);
+bool kdst__average_applied(const kdst_average *average); /* NULL: no */
+
 extern const kdst__schema kdst__schema_average;
 
 #endif

@@ -64,6 +64,11 @@ typedef struct kdst__layer_place {
     kdst_layer *layer;
 } kdst__layer_place;
 
+/* Looks at the outputs of the layers in the order in which they are done, for the first one that is not finite (layer_watch.c). */
+typedef struct kdst__layer_watch {
+    kdst_layer *found; /* NULL: none yet; not retained */
+} kdst__layer_watch;
+
 struct kdst_layer {
     kdst__handle base;
     const kdst__layer_kind *kind;
@@ -71,6 +76,7 @@ struct kdst_layer {
     char *name;         /* in the parent; NULL for a root */
     bool training;
     bool fixed; /* behaves as in evaluation whatever `training` says */
+    kdst__layer_watch *watch; /* NULL but in a run that is watched */
     int32_t tensor_count;
     kdst__layer_tensor tensors[KDST__LAYER_TENSORS];
     int64_t child_count, child_capacity;
@@ -112,6 +118,14 @@ static inline bool kdst__layer_is_training(const kdst_layer *layer)
 {
     return layer->training && !layer->fixed && !kdst__eval_forced(layer->base.ctx);
 }
+
+/* Runs as kdst__layer_run does, without hooks and without the outputs, and gives the first layer whose output is not finite, or NULL. */
+kdst_status kdst__layer_run_watched(kdst_layer *layer, kdst_tensor *x, kdst_layer **out_found);
+void kdst__layer_watch_outputs(kdst_layer *layer, kdst_tensor *const *outputs, int64_t count);
+/* 1 when every element of a tensor is finite, or it has no such type, or there is no memory to look. */
+bool kdst__layer_is_finite(kdst_tensor *t);
+/* Path of a layer below `root`, "layer1.0.bn1", cut to `bytes`; "" for root itself. */
+void kdst__layer_path(const kdst_layer *root, const kdst_layer *layer, char *text, size_t bytes);
 
 /* Table of the state, borrowed until a layer is added below. */
 kdst_status

@@ -54,11 +54,13 @@ kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, 
     const void *around = graph != NULL ? graph->owner : NULL;
     if (graph != NULL)
         graph->owner = layer;
-    else if (layer->keepers > 0)
+    else if (layer->keepers > 0 && layer->watch == NULL)
         kdst__layer_forget_outputs(layer);
     status = kind->run_many != NULL ? kind->run_many(layer, inputs, count, out) : kind->run(layer, inputs[0], out);
     if (graph != NULL)
         graph->owner = around;
+    else if (status == KDST_STATUS_OK && layer->watch != NULL)
+        kdst__layer_watch_outputs(layer, out, ports.outputs);
     else if (status == KDST_STATUS_OK && (layer->keeps || layer->hook_count > 0))
         status = kdst__layer_deliver(layer, ports.outputs, out);
     for (int64_t i = 0; i < ports.outputs && status != KDST_STATUS_OK; i++) {
