@@ -10,6 +10,7 @@ the context has a message. At the end nothing is left alive.
 import ctypes
 import json
 import sys
+import tempfile
 
 from test_ctypes import Library, check
 
@@ -34,7 +35,11 @@ class Handles:
         self.make('kdst_schedule', 'kdst_schedule_constant_create', ctx)
         self.make('kdst_dataset', 'kdst_dataset_create', ctx, self.of['kdst_tensor'], labels, 3)
         self.make('kdst_loader', 'kdst_loader_create', self.of['kdst_dataset'], 2, None)
+        self.make('kdst_augmentation', 'kdst_augmentation_create', ctx)
         self.make('kdst_metrics', 'kdst_metrics_create', ctx, 3, None)
+        with tempfile.NamedTemporaryFile(suffix='.npz') as file:
+            check(kdst.kdst_npz_save(ctx, file.name.encode(), None, None, 0) == 0, 'an empty archive')
+            self.make('kdst_npz', 'kdst_npz_open', ctx, file.name.encode())
         self.make('kdst_state', 'kdst_state_create', ctx)
         self.make('kdst_trainer', 'kdst_trainer_create', self.of['kdst_layer'], self.of['kdst_loss'], self.of['kdst_optimizer'],
                   self.of['kdst_loader'], None)
