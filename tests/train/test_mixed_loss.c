@@ -8,6 +8,8 @@
 #include "support/run.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { D = SIDE * SIDE, STEPS = 12 };
 
@@ -67,7 +69,7 @@ static void free_linear(linear *s)
     kdst_dataset_release(s->data);
 }
 
-static void read(kdst_tensor *t, void *out, size_t bytes)
+static void read_data(kdst_tensor *t, void *out, size_t bytes)
 {
     ck_assert_int_eq(kdst_tensor_get_data(t, out, bytes), 0);
 }
@@ -79,9 +81,9 @@ static void read_weights(linear *s, float w[CLASSES][D], float bias[CLASSES])
     for (int64_t i = 0; i < 2; i++) {
         ck_assert_int_eq(kdst_layer_get_state(s->net, i, &name, &t, NULL), 0);
         if (strstr(name, "weight"))
-            read(t, w, CLASSES * D * sizeof(float));
+            read_data(t, w, CLASSES * D * sizeof(float));
         else
-            read(t, bias, CLASSES * sizeof(float));
+            read_data(t, bias, CLASSES * sizeof(float));
     }
 }
 
@@ -116,9 +118,9 @@ START_TEST(test_formula)
         ck_assert_int_eq(kdst_loader_set_position(s.same, step % 4), 0);
         ck_assert_int_eq(kdst_loader_next_mixed(s.same, &images, &labels, &others, &weight), 0);
         int64_t n = kdst_tensor_get_size(images, 0);
-        read(images, x, (size_t)n * sizeof x[0]);
-        read(labels, a, (size_t)n * sizeof a[0]);
-        read(others, b, (size_t)n * sizeof b[0]);
+        read_data(images, x, (size_t)n * sizeof x[0]);
+        read_data(labels, a, (size_t)n * sizeof a[0]);
+        read_data(others, b, (size_t)n * sizeof b[0]);
         read_weights(&s, w, bias);
         for (int64_t i = 0; i < n; i++) {
             double z[CLASSES], q[CLASSES], dz[CLASSES];
@@ -206,6 +208,38 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* Interrupted in the middle of an epoch and resumed from the file: the same bits. */
+START_TEST(test_resumed)
+{
+    char path[] = "/tmp/kdst-mixed-XXXXXX";
+    float w[2][CLASSES][D], bias[2][CLASSES];
+    kdst_event event;
+    linear s;
+    int file = mkstemp(path);
+    ck_assert_int_ge(file, 0);
+    close(file);
+    for (int round = 0; round < 2; round++) {
+        kdst_context *ctx = make_context(1);
+        ck_assert_int_eq(make_linear(ctx, 0, &s), 0);
+        for (int step = 0; round && step < 6; step++)
+            ck_assert_int_eq(kdst_trainer_step(s.trainer, &event), 0);
+        if (round) {
+            ck_assert_msg(kdst_trainer_save(s.trainer, path) == 0, "%s", kdst_context_message(ctx));
+            free_linear(&s);
+            ck_assert_int_eq(make_linear(ctx, 0, &s), 0);
+            ck_assert_msg(kdst_trainer_load(s.trainer, path) == 0, "%s", kdst_context_message(ctx));
+        }
+        ck_assert_int_eq(kdst_trainer_run(s.trainer), 0);
+        read_weights(&s, w[round], bias[round]);
+        free_linear(&s);
+        kdst_context_release(ctx);
+    }
+    unlink(path);
+    ck_assert_mem_eq(w[0], w[1], sizeof w[0]);
+    ck_assert_mem_eq(bias[0], bias[1], sizeof bias[0]);
+}
+END_TEST
+
 static kdst_status two_steps(kdst_context *ctx, void *arg)
 {
     linear s;
@@ -236,6 +270,7 @@ int main(void)
     tcase_add_loop_test(all, test_formula, 0, 2);
     tcase_add_test(all, test_any_loss);
     tcase_add_test(all, test_threads);
+    tcase_add_test(all, test_resumed);
     tcase_add_test(all, test_allocations);
     suite_add_tcase(suite, all);
     return run_suite(suite);
