@@ -115,7 +115,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_schedule(kdst_trainer *trai
  *
  *  @param trainer  the trainer
  *  @param loader   nullable: none; retained
- *  @status INVALID_ARGUMENT (NULL, another context, fewer classes than the training data)
+ *  @status INVALID_ARGUMENT (NULL, another context, fewer classes than the training data, a loader that mixes)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_set_validation(kdst_trainer *trainer, kdst_loader *loader);
 

@@ -30,7 +30,8 @@ const kdst__schema kdst__schema_metrics = {"metrics", options_table, KDST__COUNT
 /* Bytes of the confusion matrix, 0 without. */
 static size_t pair_bytes(const kdst_metrics *m, int64_t classes)
 {
-    return m->counts_pairs ? (size_t)(classes * classes) * sizeof *m->confusion : 0;
+    bool kept = m->pairs == 1 || (m->pairs == 0 && classes <= MOST_PAIRS);
+    return kept ? (size_t)(classes * classes) * sizeof *m->confusion : 0;
 }
 
 static void metrics_destroy(void *object)
@@ -64,13 +65,14 @@ kdst_status kdst_metrics_create(kdst_context *ctx, int64_t classes, const kdst_o
     m->classes = classes;
     m->bins = settings.bins;
     m->top = settings.top;
-    m->counts_pairs = settings.confusion == 1 || (settings.confusion == 0 && classes <= MOST_PAIRS);
-    if (m->counts_pairs) m->confusion = kdst__alloc_zero(memory, pair_bytes(m, classes));
+    m->pairs = settings.confusion;
+    size_t pairs = pair_bytes(m, classes);
+    if (pairs) m->confusion = kdst__alloc_zero(memory, pairs);
     m->of_class = kdst__alloc_zero(memory, (size_t)classes * sizeof *m->of_class);
     m->bin_count = kdst__alloc_zero(memory, (size_t)m->bins * sizeof *m->bin_count);
     m->confidence = kdst__alloc_zero(memory, (size_t)m->bins * sizeof *m->confidence);
     m->bin_hits = kdst__alloc_zero(memory, (size_t)m->bins * sizeof *m->bin_hits);
-    if ((m->counts_pairs && !m->confusion) || !m->of_class || !m->bin_count || !m->confidence || !m->bin_hits) {
+    if ((pairs && !m->confusion) || !m->of_class || !m->bin_count || !m->confidence || !m->bin_hits) {
         kdst__handle_release(m);
         return kdst__fail_memory(ctx, "metrics_create");
     }
@@ -207,11 +209,12 @@ static kdst_status widen(kdst_metrics *m, const char *function, int64_t classes)
     if (classes > MOST_CLASSES)
         return kdst__fail(m->base.ctx, KDST_STATUS_SHAPE, "%s: the model has %lld outputs, allowed are %d classes", function,
                           (long long)classes, MOST_CLASSES);
-    int64_t *confusion = m->counts_pairs ? kdst__alloc_zero(memory, pair_bytes(m, classes)) : NULL;
+    size_t pairs = pair_bytes(m, classes);
+    int64_t *confusion = pairs ? kdst__alloc_zero(memory, pairs) : NULL;
     kdst__class_counts *of_class = kdst__alloc_zero(memory, (size_t)classes * sizeof *of_class);
-    if ((m->counts_pairs && !confusion) || !of_class) {
+    if ((pairs && !confusion) || !of_class) {
         kdst__free(memory, of_class, (size_t)classes * sizeof *of_class);
-        kdst__free(memory, confusion, pair_bytes(m, classes));
+        kdst__free(memory, confusion, pairs);
         return kdst__fail_memory(m->base.ctx, function);
     }
     kdst__free(memory, m->confusion, pair_bytes(m, m->classes));

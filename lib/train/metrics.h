@@ -15,7 +15,7 @@ typedef struct kdst__class_counts {
 struct kdst_metrics {
     kdst__handle base;
     int64_t classes, bins, top;
-    bool counts_pairs; /* a confusion matrix is kept */
+    int32_t pairs; /* option confusion */
     int64_t count, hits, top5_hits, top_hits;
     double nll, brier;
     kdst__class_counts *of_class; /* [K] */

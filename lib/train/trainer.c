@@ -165,6 +165,9 @@ kdst_status kdst_trainer_set_validation(kdst_trainer *t, kdst_loader *loader)
     if (loader == t->loader)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT,
                           "trainer_set_validation: the loader is the one that is trained on; make a second one");
+    if (kdst_loader_get_mixes(loader))
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT,
+                          "trainer_set_validation: the loader mixes images (mixup or cutmix), whose labels are two");
     int64_t classes = kdst_dataset_get_classes(kdst_loader_get_dataset(t->loader));
     int64_t others = kdst_dataset_get_classes(kdst_loader_get_dataset(loader));
     if (others > classes)

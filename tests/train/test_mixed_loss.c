@@ -240,6 +240,18 @@ START_TEST(test_resumed)
 }
 END_TEST
 
+START_TEST(test_validation)
+{
+    kdst_context *ctx = make_context(1);
+    linear s;
+    ck_assert_int_eq(make_linear(ctx, 0, &s), 0);
+    ck_assert_int_eq(kdst_trainer_set_validation(s.trainer, s.same), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(kdst_context_message(ctx), "the loader mixes images"));
+    free_linear(&s);
+    kdst_context_release(ctx);
+}
+END_TEST
+
 static kdst_status two_steps(kdst_context *ctx, void *arg)
 {
     linear s;
@@ -271,6 +283,7 @@ int main(void)
     tcase_add_test(all, test_any_loss);
     tcase_add_test(all, test_threads);
     tcase_add_test(all, test_resumed);
+    tcase_add_test(all, test_validation);
     tcase_add_test(all, test_allocations);
     suite_add_tcase(suite, all);
     return run_suite(suite);
