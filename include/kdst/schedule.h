@@ -157,21 +157,21 @@ KDST_API int64_t kdst_schedule_get_state_count(const kdst_schedule *schedule);
  *  not count.
  *
  *  @param      schedule  the schedule
- *  @param[out] out       [count]; nullable when count is 0
  *  @param      count     as kdst_schedule_get_state_count says
+ *  @param[out] out       [count]; nullable when count is 0
  *  @status INVALID_ARGUMENT (NULL, count)
  *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_schedule_get_state(kdst_schedule *schedule, double *out, int64_t count);
+KDST_API KDST_NODISCARD kdst_status kdst_schedule_get_state(kdst_schedule *schedule, int64_t count, double *out);
 
 /** Sets the state to one that kdst_schedule_get_state gave.
  *
  *  @param schedule  the schedule
- *  @param state     [count]; nullable when count is 0; copied
  *  @param count     as kdst_schedule_get_state_count says
+ *  @param state     [count]; nullable when count is 0; copied
  *  @status INVALID_ARGUMENT (NULL, count, no such state: nothing is changed)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_schedule_set_state(
-    kdst_schedule *schedule, const double *state, int64_t count);
+    kdst_schedule *schedule, int64_t count, const double *state);
 
 #ifdef __cplusplus
 }

@@ -166,7 +166,7 @@ int64_t kdst_schedule_get_state_count(const kdst_schedule *schedule)
     return watcher != NULL ? watcher->kind->state_count : 0;
 }
 
-kdst_status kdst_schedule_get_state(kdst_schedule *schedule, double *out, int64_t count)
+kdst_status kdst_schedule_get_state(kdst_schedule *schedule, int64_t count, double *out)
 {
     if (schedule == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = schedule->base.ctx;
@@ -183,7 +183,7 @@ kdst_status kdst_schedule_get_state(kdst_schedule *schedule, double *out, int64_
     return KDST_STATUS_OK;
 }
 
-kdst_status kdst_schedule_set_state(kdst_schedule *schedule, const double *state, int64_t count)
+kdst_status kdst_schedule_set_state(kdst_schedule *schedule, int64_t count, const double *state)
 {
     if (schedule == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = schedule->base.ctx;

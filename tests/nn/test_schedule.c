@@ -299,15 +299,15 @@ START_TEST(plateau)
         expect_ok(kdst_schedule_observe(warm, cases[_i].values[i]));
         expect_factor(warm, 0, cases[_i].factors[i] / 4);
         expect_factor(warm, 4, cases[_i].factors[i]);
-        expect_ok(kdst_schedule_get_state(s, state, 4));
-        expect_ok(kdst_schedule_set_state(warm, state, 4));
+        expect_ok(kdst_schedule_get_state(s, 4, state));
+        expect_ok(kdst_schedule_set_state(warm, 4, state));
     }
     expect_failure(kdst_schedule_observe(s, NAN), KDST_STATUS_INVALID_ARGUMENT, "value is nan");
-    expect_failure(kdst_schedule_get_state(s, state, 3), KDST_STATUS_INVALID_ARGUMENT, "room for 3 numbers");
-    expect_failure(kdst_schedule_set_state(s, NULL, 4), KDST_STATUS_INVALID_ARGUMENT, "0 numbers");
+    expect_failure(kdst_schedule_get_state(s, 3, state), KDST_STATUS_INVALID_ARGUMENT, "room for 3 numbers");
+    expect_failure(kdst_schedule_set_state(s, 4, NULL), KDST_STATUS_INVALID_ARGUMENT, "0 numbers");
     static const double bad[][4] = {{2, 0, 0, 0}, {NAN, 0, 0, 0}, {1, 0, -1, 0}, {1, 0, 0.5, 0}, {1, 0, 0, 1e9}};
     for (int i = 0; i < 5; i++)
-        expect_failure(kdst_schedule_set_state(s, bad[i], 4), KDST_STATUS_INVALID_ARGUMENT, "no state of a plateau");
+        expect_failure(kdst_schedule_set_state(s, 4, bad[i]), KDST_STATUS_INVALID_ARGUMENT, "no state of a plateau");
     kdst_schedule_release(warm);
     kdst_schedule_release(copy);
     kdst_schedule_release(s);
@@ -339,7 +339,7 @@ START_TEST(warmup_of_every_kind)
         expect_failure(
             kdst_schedule_warmup_create(all[i], -1, NULL, &twice), KDST_STATUS_INVALID_ARGUMENT, "steps is -1");
         if (i < 6) ck_assert_int_eq(kdst_schedule_get_state_count(with), 0);
-        expect_ok(kdst_schedule_set_state(i < 6 ? all[i] : all[0], NULL, 0));
+        expect_ok(kdst_schedule_set_state(i < 6 ? all[i] : all[0], 0, NULL));
         for (int64_t step = 0; step < 30; step++) {
             double plain = 0, first = 0, late = 0, rise = (double)(step + 1) / 5;
             expect_ok(kdst_schedule_get_factor(all[i], step, &plain));
