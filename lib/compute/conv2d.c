@@ -9,8 +9,9 @@
  * (kernels/windows.c); where windows leave the image, it is first copied with zeros around it (frame.c). Taps that only meet
  * padding are left out (taps.c). The gradient of the data is computed phase by phase when the stride s is not 1: input rows h
  * with h mod s = r meet only the taps with (r + padding - k dilation) divisible by s, and for those dy is read at
- * h div s + (r + padding - k dilation) / s.
+ * h div s + (r + padding - k dilation) / s. Depthwise convolutions go another way (depthwise.c).
  */
+#include "compute/depthwise.h"
 #include "compute/frame.h"
 #include "compute/taps.h"
 
@@ -74,6 +75,7 @@ kdst_status kdst__conv2d_forward(
     kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const void *x, const void *w, const void *bias,
     int32_t accumulate, void *y)
 {
+    if (kdst__depthwise_fits(s)) return kdst__depthwise_forward(cp, dtype, s, x, w, bias, accumulate, y);
     kdst__taps t;
     kdst_status status = kdst__taps_create(cp, s, &t);
     if (status) return status;
@@ -139,7 +141,8 @@ kdst_status kdst__conv2d_backward_weights(
     kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const void *x, const void *dy, void *dw, void *db)
 {
     kdst_status status = KDST_STATUS_OK;
-    if (dw) status = weights_gradient(cp, dtype, s, x, dy, dw);
+    if (dw && kdst__depthwise_fits(s)) status = kdst__depthwise_backward_weights(cp, dtype, s, x, dy, dw);
+    else if (dw) status = weights_gradient(cp, dtype, s, x, dy, dw);
     if (db && !status) {
         bias_job j = {.cp = cp, .dtype = dtype, .s = s, .dy = dy, .db = db};
         j.pieces = kdst__pieces(s->o, kdst__divide_up(16384, s->n * s->p * s->q + 1));
@@ -176,6 +179,7 @@ kdst_status kdst__conv2d_backward_data(
 {
     kdst__taps t;
     void *copy = NULL;
+    if (kdst__depthwise_fits(s)) return kdst__depthwise_backward_data(cp, dtype, s, w, dy, dx);
     kdst_status status = kdst__taps_create(cp, s, &t);
     if (status) return status;
     for (int64_t rh = 0; rh < s->stride[0] && rh < s->h && !status; rh++)

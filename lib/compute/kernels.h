@@ -21,6 +21,28 @@ typedef struct kdst__windows {
     int64_t total;         /* N C H W */
 } kdst__windows;
 
+/* A depthwise convolution for kernels/depthwise.c: `results` channels of [N, results, P, Q] from `sources` channels of [N, sources, H, W].
+ *
+ * Row i of phase f of the frame is row i step + phase_h[f] of the source, columns likewise. An image has `rows` rows of `columns`
+ * elements there, what the source does not fill being 0; `lead` zeros stand before the first one. Taps first[g] … first[g + 1] - 1
+ * belong to phase g of the result, whose places are out_step apart: tap t has weight index[t] of the `kernel` of a channel
+ * and reads the frame offset[t] elements after a place of the same row and column. */
+typedef struct kdst__depthwise {
+    int64_t n, block;         /* images, images at once */
+    int64_t sources, results; /* result r has sources r / shared many + k, k < many, with kernel number r many + k; */
+    int64_t many, shared;     /* one of the two is 1 */
+    int64_t h, w, p, q;
+    int64_t step[2], rows, columns, lead;
+    int64_t out_step[2];
+    int64_t phases; /* of the frame */
+    int64_t flat;   /* elements of a phase: lead, images, KDST__DEPTHWISE_SLACK */
+    int64_t kernel;
+    const int64_t *phase_h, *phase_w, *first, *offset, *index;
+} kdst__depthwise;
+
+#define KDST__DEPTHWISE_SLACK 64 /* four vectors */
+#define KDST__DEPTHWISE_TILE 16  /* channels whose weights' gradients are summed at once, a vector for each tap */
+
 #define real float
 typedef struct kdst__kernels_f32 {
 #define KERNEL(result, name, arguments) result(*name) arguments;
