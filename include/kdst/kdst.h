@@ -20,6 +20,7 @@
 #include <kdst/loss.h>
 #include <kdst/metrics.h>
 #include <kdst/model.h>
+#include <kdst/normalization.h>
 #include <kdst/npy.h>
 #include <kdst/npz.h>
 #include <kdst/onnx.h>

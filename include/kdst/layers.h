@@ -44,7 +44,21 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_linear_create(
 KDST_API KDST_NODISCARD kdst_status kdst_layer_conv2d_create(
     kdst_context *ctx, int64_t in_channels, int64_t out_channels, const kdst_options *options, kdst_layer **out);
 
-/** Batch normalisation (kdst_batch_norm) of [N, C] or [N, C, H, W].
+/** Transposed convolution (kdst_conv_transpose2d); parameters "weight" [I, O / groups, KH, KW] and "bias" [O].
+ *
+ *  @param      ctx           the context; retained by the layer
+ *  @param      in_channels   I, at least 1
+ *  @param      out_channels  O, at least 1
+ *  @param      options       nullable; schema "layer.conv_transpose2d": kernel [1,..) = 3, stride [1,..) = 1, padding [0,..) = 0,
+ *                            output_padding [0,..) = 0, dilation [1,..) = 1, each one number or [vertical, horizontal];
+ *                            groups [1,..) = 1, which divides I and O; bias, dtype and the init options as kdst_layer_linear_create
+ *  @param[out] out           new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_conv_transpose2d_create(
+    kdst_context *ctx, int64_t in_channels, int64_t out_channels, const kdst_options *options, kdst_layer **out);
+
+/** Batch normalisation (kdst_batch_norm) of [N, C], [N, C, L] or [N, C, H, W].
  *
  *  Parameters "weight" (1) and "bias" (0); buffers "running_mean" (0), "running_var" (1) and "num_batches_tracked" (int32,
  *  rank 0), which counts the training passes.
@@ -58,6 +72,42 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_conv2d_create(
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_layer_batch_norm_create(
     kdst_context *ctx, int64_t channels, const kdst_options *options, kdst_layer **out);
+
+/** Layer normalisation (kdst_layer_norm); parameters "weight" (1) and "bias" (0) of the shape of the last axes.
+ *
+ *  @param      ctx      the context; retained by the layer
+ *  @param      rank     number of the last axes, 1 to 8
+ *  @param      shape    [rank], copied; each at least 1
+ *  @param      options  nullable; schema "layer.layer_norm": eps (0,inf) = 1e-5, affine 0 | 1 = 1 (weight and bias),
+ *                       dtype "float32" | "float64"
+ *  @param[out] out      new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_layer_norm_create(
+    kdst_context *ctx, int64_t rank, const int64_t *shape, const kdst_options *options, kdst_layer **out);
+
+/** Group normalisation (kdst_group_norm) of [N, C, ...]; parameters "weight" (1) and "bias" (0), each [C].
+ *
+ *  @param      ctx       the context; retained by the layer
+ *  @param      groups    at least 1; as many as channels: instance normalisation
+ *  @param      channels  C, at least 1, a multiple of groups
+ *  @param      options   nullable; schema "layer.group_norm": eps (0,inf) = 1e-5, affine 0 | 1 = 1 (weight and bias),
+ *                        dtype "float32" | "float64"
+ *  @param[out] out       new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, size or option out of range), SHAPE (too large), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_group_norm_create(
+    kdst_context *ctx, int64_t groups, int64_t channels, const kdst_options *options, kdst_layer **out);
+
+/** The image in another size (kdst_upsample2d).
+ *
+ *  @param      ctx      the context; retained by the layer
+ *  @param      options  schema "upsample2d"; either size or scale is needed
+ *  @param[out] out      new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, option), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_upsample2d_create(
+    kdst_context *ctx, const kdst_options *options, kdst_layer **out);
 
 /** Largest element of each window (kdst_max_pool2d).
  *

@@ -10,6 +10,7 @@
 
 #include <kdst/elementwise.h>
 #include <kdst/indexing.h>
+#include <kdst/normalization.h>
 #include <kdst/pooling.h>
 #include <kdst/reduction.h>
 #include <kdst/shape.h>
@@ -58,25 +59,23 @@ KDST_API KDST_NODISCARD kdst_status kdst_linear(kdst_tensor *x, kdst_tensor *wei
 KDST_API KDST_NODISCARD kdst_status kdst_conv2d(
     kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst_options *options, kdst_tensor **out);
 
-/* ---- normalisation, softmax, regularisation ---- */
-
-/** Batch normalisation (Ioffe and Szegedy 2015).
+/** Transposed two-dimensional convolution: the gradient of the data of the kdst_conv2d with the same options.
  *
- *  y = (x - mean_c) / sqrt(var_c + eps) * gamma_c + beta_c; in training mean and biased variance of the batch, and the
- *  running statistics move towards them (the variance unbiased); otherwise the running statistics.
+ *  Output side: (H - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1.
  *
- *  @param      x             [N, C] or [N, C, H, W]
- *  @param      gamma         [C], nullable (1)
- *  @param      beta          [C], nullable (0)
- *  @param      running_mean  [C], updated in training; nullable in training
- *  @param      running_var   [C], updated in training; nullable in training
- *  @param      options       nullable; schema "batch_norm": training 0 | 1 = 1, momentum [0,1] = 0.1, eps (0,inf) = 1e-5
- *  @param[out] out           new; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, option), SHAPE (also: one value a channel in training), DTYPE, OUT_OF_MEMORY
+ *  @param      x        [N, C, H, W], H and W at least 1
+ *  @param      weight   [C, O / groups, KH, KW]
+ *  @param      bias     [O], nullable
+ *  @param      options  nullable; schema "conv_transpose2d": stride [1,..) = 1, padding [0,..) = 0, output_padding [0,..) = 0 (less than
+ *                       stride or dilation), dilation [1,..) = 1, each one number or [vertical, horizontal];
+ *                       groups [1,..) = 1, which divides C
+ *  @param[out] out      new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context, option), SHAPE, DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_batch_norm(
-    kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
-    const kdst_options *options, kdst_tensor **out);
+KDST_API KDST_NODISCARD kdst_status kdst_conv_transpose2d(
+    kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst_options *options, kdst_tensor **out);
+
+/* ---- normalisation, softmax, regularisation ---- */
 
 /** exp(x) / sum exp(x) along an axis.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pooling operations: the largest element or the mean of windows of [N, C, H, W].
+/* Pooling, the largest element or the mean of windows of [N, C, H, W], and resampling.
  *
- * Output side: floor((H + 2 padding - kernel) / stride) + 1. In ceil mode the division rounds up, so that the last window may
+ * Output side of pooling: floor((H + 2 padding - kernel) / stride) + 1. In ceil mode the division rounds up, so that the last window may
  * leave image and padding; one that would begin behind the image is left out.
  */
 #ifndef KDST_POOLING_H
@@ -56,6 +56,19 @@ KDST_API KDST_NODISCARD kdst_status kdst_adaptive_avg_pool2d(
  *  @status INVALID_ARGUMENT (NULL), SHAPE, DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_global_avg_pool2d(kdst_tensor *x, kdst_tensor **out);
+
+/** The image in another size, [N, C, H, W] to [N, C, P, Q].
+ *
+ *  With a size, row p of the result is taken at (p + 1/2) H / P - 1/2, at least 0 ("bilinear"), at p (H - 1) / (P - 1) with
+ *  align_corners 1, or at floor(p H / P) ("nearest"); columns likewise. With a scale f, P = floor(H f) and 1 / f stands for H / P.
+ *
+ *  @param      x        [N, C, H, W], H and W at least 1
+ *  @param      options  schema "upsample2d": either size [1,..) or scale (0,inf), each one number or [vertical, horizontal];
+ *                       mode "nearest" | "bilinear", align_corners 0 | 1 = 0 (1: bilinear alone)
+ *  @param[out] out      new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, option), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_upsample2d(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
 
 #ifdef __cplusplus
 }

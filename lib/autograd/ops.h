@@ -22,6 +22,24 @@ typedef struct kdst__pool2d_attrs {
     int64_t kernel[2], stride[2], padding[2], ceil_mode, count_include_pad;
 } kdst__pool2d_attrs;
 
+typedef struct kdst__conv_transpose2d_attrs {
+    int64_t stride[2], padding[2], output_padding[2], dilation[2], groups;
+} kdst__conv_transpose2d_attrs;
+
+/* axes for layer_norm, groups for group_norm; the other is 0. */
+typedef struct kdst__row_norm_attrs {
+    double eps;
+    int64_t axes, groups;
+} kdst__row_norm_attrs;
+
+/* Either size or scale, of one number or [vertical, horizontal]; mode 0: nearest, 1: bilinear. */
+typedef struct kdst__upsample2d_attrs {
+    int64_t size[2], size_count;
+    double scale[2];
+    int64_t scale_count, align_corners;
+    int32_t mode;
+} kdst__upsample2d_attrs;
+
 typedef struct kdst__batch_norm_attrs {
     int64_t training;
     double momentum, eps;
@@ -53,6 +71,16 @@ kdst_status kdst__embedding_run(kdst_tensor *weight, kdst_tensor *tokens, int64_
 
 kdst_status kdst__conv2d_run(
     kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst__conv2d_attrs *attrs, kdst_tensor **out);
+kdst_status kdst__conv_transpose2d_run(
+    kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst__conv_transpose2d_attrs *attrs,
+    kdst_tensor **out);
+kdst_status kdst__layer_norm_run(
+    kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, const kdst__row_norm_attrs *attrs, kdst_tensor **out);
+kdst_status kdst__group_norm_run(
+    kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, const kdst__row_norm_attrs *attrs, kdst_tensor **out);
+kdst_status kdst__upsample2d_run(kdst_tensor *x, const kdst__upsample2d_attrs *attrs, kdst_tensor **out);
+/* What the options of upsample2d must be whatever x is. */
+kdst_status kdst__upsample2d_check(kdst_context *ctx, const kdst__upsample2d_attrs *attrs);
 kdst_status kdst__max_pool2d_run(kdst_tensor *x, const kdst__pool2d_attrs *attrs, kdst_tensor **out);
 kdst_status kdst__avg_pool2d_run(kdst_tensor *x, const kdst__pool2d_attrs *attrs, kdst_tensor **out);
 /* running_mean and running_var: any strides; written (training) only when the call succeeds. */
@@ -69,6 +97,7 @@ kdst__class_labels_check(kdst_context *ctx, const char *name, const kdst_tensor 
 kdst_status kdst__dropout_run(kdst_tensor *x, double rate, kdst_tensor **out);
 
 extern const kdst__schema kdst__schema_conv2d, kdst__schema_max_pool2d, kdst__schema_avg_pool2d,
-    kdst__schema_batch_norm, kdst__schema_softplus, kdst__schema_gelu, kdst__schema_lstm;
+    kdst__schema_batch_norm, kdst__schema_softplus, kdst__schema_gelu, kdst__schema_lstm,
+    kdst__schema_conv_transpose2d, kdst__schema_layer_norm, kdst__schema_group_norm, kdst__schema_upsample2d;
 
 #endif

@@ -267,6 +267,29 @@ void kdst__batch_norm_backward(
     kdst__compute *cp, int32_t dtype, int64_t n, int64_t c, int64_t s, int32_t training, const void *x, const void *dy,
     const double *mean, const double *inverse, const void *gamma, void *dx, void *dgamma, void *dbeta);
 
+/* ---- layer norm and group norm: rows [R, K S]; row r has parameters (r mod period) K + k, k < K, nullable ---- */
+
+/* y = xhat gamma + beta, xhat = (x - mean[r]) inverse[r]; statistics are kdst__batch_norm_statistics of [1, R, K S]. */
+void kdst__row_norm(
+    kdst__compute *cp, int32_t dtype, int64_t rows, int64_t period, int64_t k, int64_t s, const void *x, const double *mean,
+    const double *inverse, const void *gamma, const void *beta, void *y);
+/* With g = dy gamma: dx += inverse (g - mean(g) - xhat mean(g xhat)); dgamma += sum dy xhat, dbeta += sum dy; each may be NULL. */
+void kdst__row_norm_backward(
+    kdst__compute *cp, int32_t dtype, int64_t rows, int64_t period, int64_t k, int64_t s, const void *x, const void *dy,
+    const double *mean, const double *inverse, const void *gamma, void *dx, void *dgamma, void *dbeta);
+
+/* ---- resampling ---- */
+
+typedef struct kdst__upsample_shape {
+    int64_t planes, h, w, p, q; /* [planes, H, W] to [planes, P, Q], none of the sides 0 */
+    int32_t bilinear, align_corners;
+    double factor[2]; /* P / H and Q / W as they were asked for; 0: not */
+} kdst__upsample_shape;
+
+kdst_status kdst__upsample2d(kdst__compute *cp, int32_t dtype, const kdst__upsample_shape *shape, const void *x, void *y);
+kdst_status kdst__upsample2d_backward(
+    kdst__compute *cp, int32_t dtype, const kdst__upsample_shape *shape, const void *dy, void *dx);
+
 /* ---- pooling ---- */
 
 typedef struct kdst__pool2d_shape {

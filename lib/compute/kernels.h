@@ -21,6 +21,18 @@ typedef struct kdst__windows {
     int64_t total;         /* N C H W */
 } kdst__windows;
 
+/* Where rows and columns of a resampled image come from, for kernels/upsample.c: (1 - t) low + t high, or low alone. */
+typedef struct kdst__upsample_place {
+    int64_t low, high;
+    double t;
+} kdst__upsample_place;
+
+typedef struct kdst__upsample {
+    int64_t h, w, p, q;
+    int32_t bilinear;
+    const kdst__upsample_place *rows, *columns; /* [P], [Q] */
+} kdst__upsample;
+
 /* A depthwise convolution for kernels/depthwise.c: `results` channels of [N, results, P, Q] from `sources` channels of [N, sources, H, W].
  *
  * Row i of phase f of the frame is row i step + phase_h[f] of the source, columns likewise. An image has `rows` rows of `columns`

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* batch_norm: normalises each channel of [N, C] or [N, C, H, W] (Ioffe and Szegedy 2015).
+/* batch_norm: normalises each channel of [N, C], [N, C, L] or [N, C, H, W] (Ioffe and Szegedy 2015).
  *
  * Training uses the batch's mean and biased variance and moves the running statistics (the variance unbiased) by `momentum`;
  * evaluation uses the running statistics. num_batches_tracked counts training passes and stops at the largest int32.
@@ -28,11 +28,11 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
     batch_norm *bn = (batch_norm *)layer;
     char text[KDST__SHAPE_TEXT];
-    if (x->rank != 2 && x->rank != 4)
+    if (x->rank < 2 || x->rank > 4)
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE,
-            "batch_norm: input is %s, layer expects [N, %" PRId64 "] or [N, %" PRId64 ", H, W]",
-            kdst__shape_text(x->rank, x->shape, text), bn->channels, bn->channels);
+            "batch_norm: input is %s, layer expects [N, %" PRId64 "], [N, %" PRId64 ", L] or [N, %" PRId64 ", H, W]",
+            kdst__shape_text(x->rank, x->shape, text), bn->channels, bn->channels, bn->channels);
     if (x->shape[1] != bn->channels)
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE, "batch_norm: input has %" PRId64 " channels, layer expects %" PRId64,

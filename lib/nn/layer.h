@@ -229,12 +229,16 @@ kdst__layer_segments_new(kdst_context *ctx, kdst_layer *blocks, kdst_layer *proj
 /* Makes and holds weight [shape] and, when wanted, bias [shape[0]], initialised as the settings say. */
 kdst_status
 kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, const kdst__weighted_config *config);
+/* The same with a bias [outputs]. */
+kdst_status kdst__layer_hold_weights_of(
+    kdst_layer *layer, int64_t rank, const int64_t *shape, int64_t outputs, const kdst__weighted_config *config);
 
 /* Beginning of every creator: ctx and out checked, *out emptied, message cleared. */
 kdst_status kdst__layer_begin(kdst_context *ctx, const char *function, kdst_layer **out);
 
 extern const kdst__schema kdst__schema_layer_linear, kdst__schema_layer_conv2d, kdst__schema_layer_batch_norm,
     kdst__schema_layer_residual, kdst__schema_layer_custom, kdst__schema_layer_activation,
-    kdst__schema_layer_embedding, kdst__schema_layer_lstm, kdst__schema_layer_parallel;
+    kdst__schema_layer_embedding, kdst__schema_layer_lstm, kdst__schema_layer_parallel,
+    kdst__schema_layer_conv_transpose2d, kdst__schema_layer_layer_norm, kdst__schema_layer_group_norm;
 
 #endif

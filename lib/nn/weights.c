@@ -8,6 +8,12 @@
 kdst_status
 kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, const kdst__weighted_config *config)
 {
+    return kdst__layer_hold_weights_of(layer, rank, shape, shape[0], config);
+}
+
+kdst_status kdst__layer_hold_weights_of(
+    kdst_layer *layer, int64_t rank, const int64_t *shape, int64_t outputs, const kdst__weighted_config *config)
+{
     kdst_context *ctx = layer->base.ctx;
     kdst_dtype dtype = config->dtype == 1 ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32;
     const kdst__init_config weight_init = {
@@ -26,7 +32,7 @@ kdst__layer_hold_weights(kdst_layer *layer, int64_t rank, const int64_t *shape, 
     for (int64_t i = 1; i < rank; i++)
         fan_in *= (double)shape[i];
     const kdst__init_config bias_init = {.bound = 1 / sqrt(fan_in)};
-    status = kdst__tensor_new(ctx, layer->kind->name, dtype, 1, shape, true, &bias);
+    status = kdst__tensor_new(ctx, layer->kind->name, dtype, 1, &outputs, true, &bias);
     if (status == KDST_STATUS_OK) status = kdst__layer_hold(layer, "bias", true, bias);
     if (status == KDST_STATUS_OK)
         status = kdst__init_run(bias, config->init_bias == 0 ? KDST__INIT_UNIFORM : KDST__INIT_ZEROS, &bias_init);

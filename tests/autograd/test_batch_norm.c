@@ -141,7 +141,7 @@ START_TEST(test_bad_input)
 {
     kdst_tensor *x = filled(F32, SHAPE(4, 3), 1), *one = filled(F32, SHAPE(1, 3), 2), *gamma = filled(F32, SHAPE(2), 3),
                 *y = x;
-    kdst_tensor *wide = filled(F64, SHAPE(3), 4), *cube = filled(F32, SHAPE(2, 3, 4), 5),
+    kdst_tensor *wide = filled(F64, SHAPE(3), 4), *five = filled(F32, SHAPE(2, 3, 4, 1, 2), 5),
                 *mean = filled(F32, SHAPE(3), 6);
     kdst_tensor *empty = filled(F32, SHAPE(0, 3), 7), *pixel = filled(F32, SHAPE(1, 3, 1, 1), 8);
     kdst_options *evaluation = options_of(0), *unknown = options_ints("trainning", (int64_t[]){1}, 1), *eps = NULL;
@@ -154,7 +154,7 @@ START_TEST(test_bad_input)
     expect_failure(kdst_batch_norm(empty, NULL, NULL, mean, NULL, NULL, &y), KDST_STATUS_SHAPE, "more than 1 value");
     expect_failure(kdst_batch_norm(x, gamma, NULL, NULL, NULL, NULL, &y), KDST_STATUS_SHAPE, "gamma is [2]");
     expect_failure(kdst_batch_norm(x, NULL, wide, mean, NULL, NULL, &y), KDST_STATUS_DTYPE, "float64");
-    expect_failure(kdst_batch_norm(cube, NULL, NULL, NULL, NULL, NULL, &y), KDST_STATUS_SHAPE, "[2, 3, 4]");
+    expect_failure(kdst_batch_norm(five, NULL, NULL, NULL, NULL, NULL, &y), KDST_STATUS_SHAPE, "[2, 3, 4, 1, 2]");
     expect_failure(
         kdst_batch_norm(x, NULL, NULL, NULL, mean, evaluation, &y), KDST_STATUS_INVALID_ARGUMENT, "running_mean");
     expect_failure(kdst_batch_norm(x, NULL, NULL, NULL, NULL, unknown, &y), KDST_STATUS_INVALID_ARGUMENT, "training");
@@ -166,7 +166,7 @@ START_TEST(test_bad_input)
     kdst_options *all_options[] = {evaluation, unknown, eps};
     for (int i = 0; i < 3; i++)
         kdst_options_release(all_options[i]);
-    kdst_tensor *all[] = {x, one, gamma, wide, cube, mean, empty, pixel};
+    kdst_tensor *all[] = {x, one, gamma, wide, five, mean, empty, pixel};
     for (int i = 0; i < 8; i++)
         kdst_tensor_release(all[i]);
 }

@@ -38,6 +38,18 @@ void reference_batch_norm_backward(
     int64_t n, int64_t c, int64_t s, int32_t training, const double *x, const double *dy, const double *mean,
     const double *inverse, const double *gamma, double *dx, double *dgamma, double *dbeta);
 
+/* row_norm.c: y is set, the gradients are added to. */
+void reference_row_norm(
+    int64_t rows, int64_t period, int64_t k, int64_t s, const double *x, const double *mean, const double *inverse,
+    const double *gamma, const double *beta, double *y);
+void reference_row_norm_backward(
+    int64_t rows, int64_t period, int64_t k, int64_t s, const double *x, const double *dy, const double *mean,
+    const double *inverse, const double *gamma, double *dx, double *size, double *dgamma, double *dgamma_size,
+    double *dbeta, double *dbeta_size);
+
+/* upsample.c: adds to `to`. */
+void reference_upsample2d(const kdst__upsample_shape *s, int32_t backward, const double *from, double *to, double *size);
+
 /* softmax.c: along the middle axis of [outer, n, inner]. */
 void reference_softmax(int64_t outer, int64_t n, int64_t inner, const double *x, double *y);
 void reference_log_softmax(int64_t outer, int64_t n, int64_t inner, const double *x, double *y);

@@ -6,7 +6,7 @@
  *   running = (1 - momentum) running + momentum statistic, the variance unbiased (M / (M - 1)), as in PyTorch.
  *   dx += gamma r (dy - mean(dy) - xhat mean(dy xhat)).
  * Evaluation: the running statistics, constants of the derivative: dx += gamma r dy.
- * dbeta += sum dy, dgamma += sum dy xhat. x [N, C] or [N, C, H, W], all others [C]; gamma and beta may be NULL.
+ * dbeta += sum dy, dgamma += sum dy xhat. x [N, C], [N, C, L] or [N, C, H, W], all others [C]; gamma and beta may be NULL.
  * The running statistics are written after everything that can fail, hence outside of forward.
  */
 #include "autograd/graph.h"
@@ -35,7 +35,10 @@ static int64_t channels(const kdst_tensor *x)
 }
 static int64_t plane(const kdst_tensor *x)
 {
-    return x->rank == 4 ? x->shape[2] * x->shape[3] : 1;
+    int64_t count = 1;
+    for (int64_t i = 2; i < x->rank; i++)
+        count *= x->shape[i];
+    return count;
 }
 
 static kdst_status shape(kdst__call *call)
@@ -45,8 +48,9 @@ static kdst_status shape(kdst__call *call)
     const kdst_tensor *x = call->inputs[X];
     char of_x[KDST__SHAPE_TEXT], of_other[KDST__SHAPE_TEXT];
     kdst__shape_text(x->rank, x->shape, of_x);
-    if (x->rank != 2 && x->rank != 4)
-        return kdst__fail(call->ctx, KDST_STATUS_SHAPE, "batch_norm: x is %s, expected [N, C] or [N, C, H, W]", of_x);
+    if (x->rank < 2 || x->rank > 4)
+        return kdst__fail(
+            call->ctx, KDST_STATUS_SHAPE, "batch_norm: x is %s, expected [N, C], [N, C, L] or [N, C, H, W]", of_x);
     for (int i = GAMMA; i < INPUTS; i++) {
         const kdst_tensor *t = call->inputs[i];
         if (t == NULL && i >= RUNNING_MEAN && !a->options.training)

@@ -26,11 +26,13 @@ static const kdst__option options_table[] = {
 const kdst__schema kdst__schema_max_pool2d = {"max_pool2d", options_table, KDST__COUNT(options_table) - 1, NULL, 0};
 const kdst__schema kdst__schema_avg_pool2d = {"avg_pool2d", options_table, KDST__COUNT(options_table), NULL, 0};
 
+/* Less than 1: the kernel does not fit. */
 static int64_t window_count(int64_t size, int64_t padding, int64_t kernel, int64_t stride, int64_t ceil_mode)
 {
-    int64_t room = size + 2 * padding - kernel, count = room / stride + 1;
-    if (ceil_mode && room % stride != 0 && count * stride < size + padding) count++;
-    return count;
+    int64_t room = size + 2 * padding - kernel;
+    if (!ceil_mode) return room < 0 ? 0 : room / stride + 1;
+    int64_t count = room + stride - 1 < 0 ? 0 : (room + stride - 1) / stride + 1;
+    return count > 1 && (count - 1) * stride >= size + padding ? count - 1 : count;
 }
 
 /* Also puts the kernel where the stride is 0. */
@@ -45,20 +47,23 @@ static kdst_status window_shape(kdst__call *call)
     call->shape[0] = x->shape[0];
     call->shape[1] = x->shape[1];
     for (int i = 0; i < 2; i++) {
-        int64_t kernel = attrs->kernel[i], padding = attrs->padding[i], padded;
+        int64_t kernel = attrs->kernel[i], padding = attrs->padding[i], size = x->shape[2 + i], padded;
         if (padding > kernel / 2)
             return kdst__fail(
                 call->ctx, KDST_STATUS_INVALID_ARGUMENT,
                 "%s: padding is %" PRId64 ", allowed is 0 to %" PRId64 ", half the kernel", call->op->name, padding,
                 kernel / 2);
-        if (__builtin_add_overflow(x->shape[2 + i], 2 * padding, &padded) || padded < kernel || x->shape[2 + i] == 0)
+        if (attrs->stride[i] == 0) attrs->stride[i] = kernel;
+        if (!__builtin_add_overflow(size, 2 * padding + attrs->stride[i], &padded) && size > 0)
+            call->shape[2 + i] = window_count(size, padding, kernel, attrs->stride[i], attrs->ceil_mode);
+        else
+            call->shape[2 + i] = 0;
+        if (call->shape[2 + i] < 1)
             return kdst__fail(
                 call->ctx, KDST_STATUS_SHAPE,
                 "%s: x is %s: a kernel of %" PRId64 " does not fit %s %" PRId64 " with padding %" PRId64,
-                call->op->name, kdst__shape_text(x->rank, x->shape, text), kernel, i == 0 ? "height" : "width",
-                x->shape[2 + i], padding);
-        if (attrs->stride[i] == 0) attrs->stride[i] = kernel;
-        call->shape[2 + i] = window_count(x->shape[2 + i], padding, kernel, attrs->stride[i], attrs->ceil_mode);
+                call->op->name, kdst__shape_text(x->rank, x->shape, text), kernel, i == 0 ? "height" : "width", size,
+                padding);
     }
     return KDST_STATUS_OK;
 }
