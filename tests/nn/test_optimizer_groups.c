@@ -174,6 +174,50 @@ START_TEST(groups)
 }
 END_TEST
 
+/* torch.optim.SGD of PyTorch 1.13, momentum 0.9, rate 0.1, weight_decay 0.05; the second group has rate 0.5 and no decay. */
+START_TEST(as_pytorch)
+{
+    static const double gradients[4][3] = {{0.1, -0.2, 0.3}, {-0.4, 0.5, 0.6}, {0.7, 0.05, -0.8}, {0.01, 0.02, 0.03}};
+    kdst_layer *layer = NULL;
+    kdst_optimizer *opt = NULL;
+    kdst_tensor *t[2] = {NULL};
+    kdst_options *o = options_with("momentum", 0.9, NULL);
+    expect_ok(kdst_options_set_float(o, "weight_decay", 0.05));
+    expect_ok(kdst_optimizer_sgd_create(ctx, o, &opt));
+    kdst_options_release(o);
+    expect_ok(kdst_options_create(&o));
+    expect_ok(kdst_options_set_string(o, "dtype", "float64"));
+    expect_ok(kdst_layer_linear_create(ctx, 1, 3, o, &layer));
+    kdst_options_release(o);
+    o = options_with("rate_factor", 5, "biases");
+    expect_ok(kdst_optimizer_add_group(opt, layer, "bias", o, NULL));
+    expect_ok(kdst_optimizer_add_group(opt, layer, "weight", NULL, NULL));
+    kdst_options_release(o);
+    expect_ok(kdst_layer_find(layer, "weight", &t[0]));
+    expect_ok(kdst_layer_find(layer, "bias", &t[1]));
+    for (int i = 0; i < 2; i++)
+        expect_ok(kdst_tensor_set_data(t[i], (double[]){0.5, -1.25, 2.0}, 3 * sizeof(double)));
+    for (int s = 0; s < 4; s++) {
+        expect_ok(kdst_optimizer_clear_grads(opt));
+        for (int i = 0; i < 2; i++) {
+            const int64_t shape[2] = {3, 1};
+            kdst_tensor *g = from_doubles(F64, 2 - i, shape, gradients[s]), *product = NULL, *sum = NULL;
+            expect_ok(kdst_mul(t[i], g, &product));
+            expect_ok(kdst_sum(product, NULL, 0, 0, &sum));
+            expect_ok(kdst_backward(sum, NULL, NULL));
+            kdst_tensor_release(sum);
+            kdst_tensor_release(product);
+            kdst_tensor_release(g);
+        }
+        expect_ok(kdst_optimizer_run(opt));
+    }
+    expect_close(t[0], (double[]){0.41760103281250005, -1.27202129390625, 1.795518555});
+    expect_close(t[1], (double[]){0.20005000000000003, -1.6410999999999998, 1.41615});
+    kdst_optimizer_release(opt);
+    kdst_layer_release(layer);
+}
+END_TEST
+
 START_TEST(bad_groups)
 {
     kdst_layer *layer = net();
@@ -367,6 +411,7 @@ static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, no_decay, 0, 4);
     tcase_add_test(tests, groups);
+    tcase_add_test(tests, as_pytorch);
     tcase_add_test(tests, bad_groups);
     tcase_add_test(tests, patterns);
     tcase_add_test(tests, freezing);
