@@ -8,7 +8,14 @@
 
 #include <math.h>
 
-static const kdst__class loss_class = {"loss", NULL};
+static void loss_destroy(void *object)
+{
+    kdst_loss *loss = object;
+    kdst__free(
+        kdst__context_memory(loss->base.ctx), loss->classes.weight, (size_t)loss->classes.count * sizeof(double));
+}
+
+static const kdst__class loss_class = {"loss", loss_destroy};
 
 kdst_status kdst__loss_new(kdst_context *ctx, const kdst__loss_config *config, kdst_loss **out)
 {
@@ -17,20 +24,6 @@ kdst_status kdst__loss_new(kdst_context *ctx, const kdst__loss_config *config, k
     loss->config = *config;
     *out = loss;
     return KDST_STATUS_OK;
-}
-
-const kdst__schema kdst__schema_loss_cross_entropy = {"loss.cross_entropy", NULL, 0, NULL, 0};
-
-kdst_status kdst_loss_cross_entropy_create(kdst_context *ctx, const kdst_options *options, kdst_loss **out)
-{
-    static const kdst__loss_config config = {.name = "cross_entropy", .temperature = 1, .student_temperature = 1};
-    char unused;
-    if (out) *out = NULL;
-    if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst__enter(ctx);
-    if (!out) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "cross_entropy: out is NULL");
-    kdst_status status = kdst__options_parse(ctx, "cross_entropy", &kdst__schema_loss_cross_entropy, options, &unused);
-    return status ? status : kdst__loss_new(ctx, &config, out);
 }
 
 void kdst_loss_retain(kdst_loss *loss)
@@ -91,13 +84,14 @@ static kdst__distill_params params_of(const kdst__loss_config *c, int64_t batch,
 
 /* ---- checks ---- */
 
-static kdst_status check_labels(kdst_context *ctx, const char *name, const kdst_tensor *s, const int32_t *labels)
+static kdst_status check_labels(const kdst_loss *loss, const kdst_tensor *s, const int32_t *labels)
 {
+    const kdst__loss_classes *c = &loss->classes;
     for (int64_t b = 0; b < s->shape[0]; b++)
-        if (labels[b] < 0 || labels[b] >= s->shape[1])
+        if ((labels[b] < 0 || labels[b] >= s->shape[1]) && !(c->enabled && labels[b] == c->ignore_index))
             return kdst__fail(
-                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: label %d at row %lld, allowed is 0 to %lld", name, labels[b],
-                (long long)b, (long long)s->shape[1] - 1);
+                loss->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: label %d at row %lld, allowed is 0 to %lld",
+                loss->config.name, labels[b], (long long)b, (long long)s->shape[1] - 1);
     return KDST_STATUS_OK;
 }
 
@@ -118,10 +112,12 @@ check_logits(kdst_context *ctx, const char *name, const char *whose, double temp
         name, whose, (long long)row, (long long)column, value, limit, limit);
 }
 
-static kdst_status check_values(
-    kdst_context *ctx, const kdst__loss_config *c, const kdst_tensor *s, const kdst_tensor *t, const int32_t *labels)
+static kdst_status
+check_values(const kdst_loss *loss, const kdst_tensor *s, const kdst_tensor *t, const int32_t *labels)
 {
-    kdst_status status = check_labels(ctx, c->name, s, labels);
+    kdst_context *ctx = loss->base.ctx;
+    const kdst__loss_config *c = &loss->config;
+    kdst_status status = check_labels(loss, s, labels);
     if (!status) status = check_logits(ctx, c->name, "student", c->student_temperature, s);
     if (!status && t) status = check_logits(ctx, c->name, "teacher", c->temperature, t);
     return status;
@@ -175,14 +171,37 @@ static kdst_status check_handles(kdst_loss *loss, kdst_tensor *student, kdst_ten
     if (labels->dtype != KDST_DTYPE_INT32)
         return kdst__fail(
             ctx, KDST_STATUS_DTYPE, "%s: labels are %s, expected int32", name, kdst_dtype_get_name(labels->dtype));
-    return check_shapes(ctx, &loss->config, student, *teacher, labels);
+    kdst_status status = check_shapes(ctx, &loss->config, student, *teacher, labels);
+    return status ? status : kdst__loss_classes_check(loss, student);
 }
 
 /* ---- on the tape ---- */
 
 typedef struct attrs {
-    kdst__loss_config config;
+    kdst_loss *loss;
 } attrs;
+
+static void attrs_retain(void *a)
+{
+    kdst__handle_retain(((attrs *)a)->loss);
+}
+static void attrs_release(void *a)
+{
+    kdst__handle_release(((attrs *)a)->loss);
+}
+
+/* The logits' pass: value, and the gradient when one is wanted. Everything is contiguous and checked. */
+static kdst_status run_pass(
+    const kdst_loss *loss, const kdst_tensor *s, const kdst_tensor *t, const kdst_tensor *y, double *value,
+    kdst_tensor *grad)
+{
+    if (kdst__loss_classes_apply(loss, y)) return kdst__loss_classes_run(loss, s, y, value, grad);
+    const kdst__distill_params params = params_of(&loss->config, s->shape[0], s->shape[1]);
+    kdst_status status = kdst__distill(
+        kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
+        t ? kdst__tensor_data(t) : NULL, kdst__tensor_data(y), value, grad ? kdst__tensor_data(grad) : NULL);
+    return status ? kdst__fail_memory(loss->base.ctx, loss->config.name) : KDST_STATUS_OK;
+}
 
 static kdst_status shape(kdst__call *call)
 {
@@ -200,7 +219,7 @@ static void store_value(kdst__call *call, double value)
 
 static kdst_status feature_forward(kdst__call *call)
 {
-    const kdst__loss_config *c = &((attrs *)call->attrs)->config;
+    const kdst__loss_config *c = &((attrs *)call->attrs)->loss->config;
     double value = 0;
     kdst_status status = KDST_STATUS_OK;
     if (call->recording) status = kdst__tensor_new_like(c->name, call->inputs[0], false, &call->saved[0]);
@@ -214,20 +233,14 @@ static kdst_status feature_forward(kdst__call *call)
 /* The value, and the gradient kept for backward. */
 static kdst_status forward(kdst__call *call)
 {
-    const kdst__loss_config *c = &((attrs *)call->attrs)->config;
+    const kdst_loss *loss = ((attrs *)call->attrs)->loss;
     const kdst_tensor *s = call->inputs[0], *y = call->inputs[1], *t = call->inputs[2];
-    const int32_t *labels = kdst__tensor_data(y);
-    const kdst__distill_params params = params_of(c, s->shape[0], s->shape[1]);
     double value;
-    kdst_status status = check_values(call->ctx, c, s, t, labels);
-    if (!status && call->recording) status = kdst__tensor_new_like(c->name, s, false, &call->saved[0]);
-    if (status) return status;
-    status = kdst__distill(
-        kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
-        t ? kdst__tensor_data(t) : NULL, labels, &value, call->saved[0] ? kdst__tensor_data(call->saved[0]) : NULL);
-    if (status) return kdst__fail_memory(call->ctx, c->name);
-    store_value(call, value);
-    return KDST_STATUS_OK;
+    kdst_status status = check_values(loss, s, t, kdst__tensor_data(y));
+    if (!status && call->recording) status = kdst__tensor_new_like(loss->config.name, s, false, &call->saved[0]);
+    if (!status) status = run_pass(loss, s, t, y, &value, call->saved[0]);
+    if (!status) store_value(call, value);
+    return status;
 }
 
 static kdst_status backward(kdst__call *call)
@@ -251,6 +264,8 @@ static const kdst__op loss_op = {
     .max_inputs = 3,
     .int_inputs = 1u << 1,
     .attr_bytes = sizeof(attrs),
+    .retain_attrs = attrs_retain,
+    .release_attrs = attrs_release,
     .shape = shape,
     .forward = forward,
     .backward = backward,
@@ -263,6 +278,8 @@ static const kdst__op feature_op = {
     .max_inputs = 3,
     .int_inputs = 1u << 1,
     .attr_bytes = sizeof(attrs),
+    .retain_attrs = attrs_retain,
+    .release_attrs = attrs_release,
     .shape = shape,
     .forward = feature_forward,
     .backward = backward,
@@ -282,7 +299,7 @@ kdst_loss_run(kdst_loss *loss, kdst_tensor *student, kdst_tensor *teacher, kdst_
     if (!status && teacher) /* no gradient flows to the teacher */
         status = kdst__tensor_view(
             loss->config.name, teacher, teacher->rank, teacher->shape, teacher->stride, teacher->offset, &constant);
-    const attrs a = {loss->config};
+    const attrs a = {loss};
     kdst_tensor *inputs[] = {student, reads_labels(loss) ? labels : NULL, constant};
     if (!status) status = kdst__op_run(loss->config.feature ? &feature_op : &loss_op, inputs, 3, &a, out);
     kdst__handle_release(constant);
@@ -324,20 +341,15 @@ kdst_status kdst_loss_compute(
     if (!status) status = kdst__tensor_to_contiguous(name, student, &s);
     if (!status && teacher) status = kdst__tensor_to_contiguous(name, teacher, &t);
     if (!status && reads_labels(loss)) status = kdst__tensor_to_contiguous(name, labels, &y);
-    if (!status && !loss->config.feature) status = check_values(ctx, &loss->config, s, t, kdst__tensor_data(y));
+    if (!status && !loss->config.feature) status = check_values(loss, s, t, kdst__tensor_data(y));
     if (!status && out_grad && kdst__tensor_contiguous(out_grad))
         kdst__handle_retain(g = out_grad);
     else if (!status && out_grad)
         status = kdst__tensor_new_like(name, out_grad, false, &g);
-    if (!status && loss->config.feature) {
+    if (!status && loss->config.feature)
         status = kdst__feature_run(loss->config.feature, &loss->config.settings, s, t, y, &value, g);
-    } else if (!status) {
-        const kdst__distill_params params = params_of(&loss->config, s->shape[0], s->shape[1]);
-        status = kdst__distill(
-            kdst__tensor_compute(s), s->dtype, s->shape[0], s->shape[1], &params, kdst__tensor_data(s),
-            t ? kdst__tensor_data(t) : NULL, kdst__tensor_data(y), &value, g ? kdst__tensor_data(g) : NULL);
-        if (status) kdst__fail_memory(ctx, name);
-    }
+    else if (!status)
+        status = run_pass(loss, s, t, y, &value, g);
     if (!status && out_grad && g != out_grad) status = kdst__tensor_assign(name, out_grad, g);
     if (!status && out_grad) kdst__tensor_touch(out_grad);
     if (!status && out_value) *out_value = value;

@@ -28,12 +28,29 @@ struct kdst__loss_config {
     kdst__feature_settings settings;
 };
 
+/* What cross-entropy may have besides (loss_classes.c). */
+typedef struct kdst__loss_classes {
+    bool enabled;
+    int64_t ignore_index;
+    double *weight; /* [count], owned, or NULL */
+    int64_t count;
+} kdst__loss_classes;
+
 struct kdst_loss {
     kdst__handle base;
     kdst__loss_config config;
+    kdst__loss_classes classes;
 };
 
 kdst_status kdst__loss_new(kdst_context *ctx, const kdst__loss_config *config, kdst_loss **out);
+
+/* SHAPE with a message when there are weights of another number of classes. */
+kdst_status kdst__loss_classes_check(const kdst_loss *loss, const kdst_tensor *student);
+/* Whether rows count differently: there are weights, or a label that is ignored. labels contiguous. */
+bool kdst__loss_classes_apply(const kdst_loss *loss, const kdst_tensor *labels);
+/* Value and gradient where they do; student and labels contiguous and checked, grad nullable, overwritten when OK. */
+kdst_status kdst__loss_classes_run(
+    const kdst_loss *loss, const kdst_tensor *student, const kdst_tensor *labels, double *value, kdst_tensor *grad);
 
 /* A certain teacher (correct_prob 1) has no finite log p^d: INVALID_ARGUMENT with a message. */
 kdst_status kdst__virtual_check(kdst_context *ctx, const char *name, double correct_prob, int32_t logprob);
