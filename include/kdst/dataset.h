@@ -232,8 +232,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_labels(kdst_dataset *datase
  *  @param[out] out_mean       [channels]
  *  @param[out] out_deviation  [channels]
  *  @param      channels       must be the data set's
- *  @status INVALID_ARGUMENT (NULL), SHAPE (channels), OUT_OF_MEMORY, and what an image's file or callback gives: NOT_FOUND, IO, FORMAT,
- *          UNSUPPORTED, CALLBACK
+ *  @status INVALID_ARGUMENT (NULL), SHAPE (channels), CANCELLED, OUT_OF_MEMORY, and what an image's file or callback gives: NOT_FOUND, IO,
+ *          FORMAT, UNSUPPORTED, CALLBACK
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_statistics(
     kdst_dataset *dataset, double *out_mean, double *out_deviation, int64_t channels);

@@ -48,6 +48,8 @@ static kdst_status gather(gathering *g)
 {
     kdst__failure failure = {0};
     for (int64_t i = 0; i < g->dataset->count; i++) {
+        kdst_status status = kdst__check_cancelled(g->dataset->base.ctx, "dataset_get_statistics");
+        if (status) return status;
         const void *image = kdst__dataset_fetch(g->dataset, i, g->room, &failure);
         if (!image) return kdst__dataset_report(g->dataset->base.ctx, "dataset_get_statistics", &failure);
         if (g->seen)

@@ -88,6 +88,9 @@ START_TEST(test_arguments)
     refused(kdst_dataset_get_statistics(d, NULL, deviation, 3), KDST_STATUS_INVALID_ARGUMENT, "out_mean is NULL");
     refused(kdst_dataset_get_statistics(d, mean, NULL, 3), KDST_STATUS_INVALID_ARGUMENT, "out_deviation is NULL");
     refused(kdst_dataset_get_statistics(d, mean, deviation, 1), KDST_STATUS_SHAPE, "channels is 1, the images have 3");
+    kdst_context_cancel(ctx); /* all images of a folder may take long */
+    refused(kdst_dataset_get_statistics(d, mean, deviation, 3), KDST_STATUS_CANCELLED, "dataset_get_statistics: cancelled");
+    ok(kdst_dataset_get_statistics(d, mean, deviation, 3));
     kdst_dataset_release(d);
 }
 END_TEST
