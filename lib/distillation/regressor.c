@@ -54,6 +54,24 @@ static kdst_status make_plan(kdst_context *ctx, const int64_t *s, const int64_t 
 }
 
 static kdst_status
+make_transposed(kdst_context *ctx, const config *c, const plan *p, int64_t in, int64_t out_channels, kdst_layer **out)
+{
+    kdst_options *options = NULL;
+    kdst_status status = kdst_options_create(&options);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_ints(options, "kernel", p->kernel, 2);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_int(options, "stride", p->stride);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_int(options, "padding", p->padding);
+    if (status == KDST_STATUS_OK)
+        status = kdst_options_set_string(options, "dtype", c->dtype == 1 ? "float64" : "float32");
+    if (status != KDST_STATUS_OK)
+        status = kdst__fail_memory(ctx, "regressor");
+    else
+        status = kdst_layer_conv_transpose2d_create(ctx, in, out_channels, options, out);
+    kdst_options_release(options);
+    return status;
+}
+
+static kdst_status
 make_conv(kdst_context *ctx, const config *c, const plan *p, int64_t in, int64_t out_channels, kdst_layer **out)
 {
     kdst__weighted_config config = {
@@ -66,9 +84,8 @@ make_conv(kdst_context *ctx, const config *c, const plan *p, int64_t in, int64_t
         .dtype = c->dtype,
         .init = c->kind == CONV ? KDST__INIT_PYTORCH : KDST__INIT_UNIFORM,
         .init_bound = 0.005};
-    if (p->transposed)
-        return kdst__fail(ctx, KDST_STATUS_UNSUPPORTED, "regressor: maps that are to be doubled need a transposed convolution");
-    return kdst__layer_conv2d_new(ctx, in, out_channels, &config, out);
+    return p->transposed ? make_transposed(ctx, c, p, in, out_channels, out)
+                         : kdst__layer_conv2d_new(ctx, in, out_channels, &config, out);
 }
 
 /* Gives up *child whatever happens. */
