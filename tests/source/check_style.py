@@ -10,12 +10,13 @@ WORK_LEFT = re.compile(r'\b(' + '|'.join(a + b for a, b in (('TO', 'DO'), ('FIX'
 MACHINE = re.compile(r'/(?:' + '|'.join(('ho' + 'me', 'wo' + 'rk', 'ro' + 'ot', 'Us' + 'ers')) + r')/\w')
 DEAD = re.compile(r'^\s*#\s*if\s+0\b')
 UNLICENSED = {'.md'}
+GENERATED = re.compile(r'bindings/kdst-ffi\.h|docs/api\.md|docs/api/\w+\.md')  # as long as the API
 VAGUE = {'utils', 'util', 'misc', 'helpers', 'helper', 'common'}
 
 
 def check_lines(where, suffix, lines):
     found = []
-    if len(lines) > LONGEST and suffix not in TABLES:
+    if len(lines) > LONGEST and suffix not in TABLES and not GENERATED.fullmatch(str(where)):
         found.append('%s: %d lines, more than %d' % (where, len(lines), LONGEST))
     if suffix not in UNLICENSED and not any('SPDX-License-Identifier: Apache-2.0' in line for line in lines[:2]):
         found.append('%s: no SPDX-License-Identifier in the first two lines' % where)
@@ -41,7 +42,8 @@ def check(root):
 
 
 LINE = '/* SPDX-License-Identifier: Apache-2.0 */\n'
-CLEAN = {'lib/a.c': LINE + 'int a;\n', 'docs/a.md': '# A\n', 'lib/rows.def': LINE + 'ROW(1)\n' * 600}
+CLEAN = {'lib/a.c': LINE + 'int a;\n', 'docs/a.md': '# A\n', 'lib/rows.def': LINE + 'ROW(1)\n' * 600,
+         'bindings/kdst-ffi.h': LINE + 'int b;\n' * 500}
 PLANTS = [
     ({'lib/b.c': 'int b;\n'}, 'lib/b.c: no SPDX'),
     ({'tests/b.py': 'print()\n'}, 'tests/b.py: no SPDX'),
