@@ -37,7 +37,7 @@ KDST_API void kdst_layer_release(kdst_layer *layer);
  *  failing one may have done so.
  *
  *  @param      layer  the layer
- *  @param      x      input, of the parameters' type
+ *  @param      x      input, of the parameters' type; int32 tokens for an embedding
  *  @param[out] out    new reference, to x itself where the layer is the identity; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, another context, a layer that needs more inputs or gives more outputs), SHAPE, DTYPE, OUT_OF_MEMORY,
  *          CALLBACK (a layer or a hook of yours failed)

@@ -73,6 +73,11 @@ def is_out_handle(parameter):
     return parameter['role'] == 'out' and parameter['type'].startswith('kdst_') and parameter['type'].endswith('**')
 
 
+def is_array(parameter, entry):
+    """Whether its length is another parameter, which is 0 here: nothing of it may be written."""
+    return parameter.get('shape') in [p['name'] for p in entry['parameters']]
+
+
 def call(kdst, handles, constants, entry, given):
     """Calls with `given` (position -> value), NULL or 0 elsewhere; out handles are marked beforehand."""
     outs, values = [], []
@@ -95,8 +100,11 @@ def call(kdst, handles, constants, entry, given):
             if 'new' == parameter.get('ownership') and out and out.value != MARK:
                 getattr(kdst, parameter['type'].split()[0] + '_release')(out)
         return
-    for out in outs:
-        check(not out, '%s, but its out handle is not NULL' % what)
+    for parameter, out in zip([p for p in entry['parameters'] if is_out_handle(p)], outs):
+        if is_array(parameter, entry):
+            check(out.value == MARK, '%s, but writes past the end of an array' % what)
+        else:
+            check(not out, '%s, but its out handle is not NULL' % what)
     # the context is the first handle's
     first = next((i for i, p in enumerate(entry['parameters']) if handle_kind(p) in set(handles.of) - {'kdst_options'}), None)
     if first in given and not entry['name'].startswith(CONTEXT_FREE):
