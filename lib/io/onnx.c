@@ -41,39 +41,18 @@ static const kdst__onnx_row *find_row(const char *name)
     return NULL;
 }
 
-static bool same_attributes(const kdst_trace *a, const kdst_trace *b, int64_t op)
-{
-    const kdst__schema *schema = a->graph.ops[op].op->attr_schema;
-    for (int32_t i = 0; schema != NULL && i < schema->count; i++) {
-        const kdst__option *option = &schema->options[i];
-        int64_t count = option->count < 0 ? KDST__MAX_RANK : option->count;
-        for (int64_t k = 0; k < count; k++) {
-            bool real = option->type == KDST_OPTION_FLOAT;
-            if (real ? kdst__trace_float(a, op, option->name, 0) != kdst__trace_float(b, op, option->name, 0)
-                     : option->type != KDST_OPTION_FLOATS && option->type != KDST_OPTION_STRING &&
-                        kdst__trace_int(a, op, option->name, k, 0) != kdst__trace_int(b, op, option->name, k, 0))
-                return false;
-        }
-    }
-    return true;
-}
-
 /* The larger batch must give the same graph apart from sizes; those in attributes only where the emitter looks at both. */
 static kdst_status check_same(const kdst__onnx *w)
 {
-    const kdst__graph *a = &w->trace->graph, *b = &w->larger->graph;
-    bool same = a->op_count == b->op_count && a->value_count == b->value_count && a->input_count == b->input_count;
-    same = same && memcmp(a->inputs, b->inputs, (size_t)a->input_count * sizeof *a->inputs) == 0;
-    for (int64_t i = 0; i < a->op_count && same; i++)
-        same = a->ops[i].op == b->ops[i].op && a->values[a->ops[i].output].rank == b->values[b->ops[i].output].rank;
-    if (!same)
+    const kdst__graph *a = &w->trace->graph;
+    if (!kdst__trace_same_graph(w->trace, w->larger))
         return kdst__fail(
             w->ctx, KDST_STATUS_UNSUPPORTED,
             "onnx_save: the network does other things for another batch; set dynamic_batch to 0");
     for (int64_t i = 0; i < a->op_count; i++) {
         const char *name = a->ops[i].op->name;
         if (strcmp(name, "reshape") != 0 && strcmp(name, "broadcast_to") != 0 &&
-            !same_attributes(w->trace, w->larger, i))
+            !kdst__trace_same_attributes(w->trace, w->larger, i))
             return kdst__onnx_refuse(w, i, "its attributes depend on the batch; set dynamic_batch to 0");
     }
     return KDST_STATUS_OK;
@@ -259,25 +238,6 @@ static kdst_status write_file(kdst__onnx *w, const char *path)
     return status;
 }
 
-/* The shapes with one sample more. */
-static kdst_status trace_larger(
-    kdst_layer *layer, const kdst__onnx_config *c, int64_t count, const kdst_dtype *dtypes, const int64_t *ranks,
-    const int64_t *shapes, kdst_trace **out)
-{
-    int64_t sizes[KDST__LAYER_INPUTS * KDST__MAX_RANK], *at = sizes;
-    for (int64_t i = 0; i < count; at += ranks[i++]) {
-        int64_t axis = i < c->batch_axis_count ? c->batch_axis[i] : 0;
-        if (axis >= ranks[i] && i < c->batch_axis_count)
-            return kdst__fail(
-                layer->base.ctx, KDST_STATUS_INVALID_ARGUMENT,
-                "onnx_save: batch_axis of input %" PRId64 " is %" PRId64 ", its rank is %" PRId64, i, axis, ranks[i]);
-        for (int64_t k = 0; k < ranks[i]; k++)
-            at[k] = *shapes++;
-        if (axis >= 0 && axis < ranks[i]) at[axis]++;
-    }
-    return kdst__trace_new("onnx_save", layer, count, dtypes, ranks, sizes, false, out);
-}
-
 static kdst_status write(kdst__onnx *w, const char *path)
 {
     kdst_status status = check_names(w);
@@ -306,7 +266,8 @@ kdst_status kdst_onnx_save(
     if (status == KDST_STATUS_OK)
         status = kdst__trace_checked("onnx_save", layer, count, dtypes, ranks, shapes, false, &trace);
     if (status == KDST_STATUS_OK && config.dynamic_batch)
-        status = trace_larger(layer, &config, count, dtypes, ranks, shapes, &larger);
+        status = kdst__trace_larger(
+            "onnx_save", layer, count, dtypes, ranks, shapes, config.batch_axis, config.batch_axis_count, &larger);
     if (status == KDST_STATUS_OK) {
         const kdst__proto empty = {.memory = kdst__context_memory(ctx)};
         kdst__onnx w = {

@@ -33,6 +33,13 @@ kdst_status kdst__trace_checked(
 kdst_status kdst__trace_new(
     const char *function, kdst_layer *layer, int64_t count, const kdst_dtype *dtypes, const int64_t *ranks,
     const int64_t *shapes, bool training, kdst_trace **out);
+/* The same with one sample more along the batch's axis of each input: axes [axis_count], 0 for inputs behind them, -1: none. */
+kdst_status kdst__trace_larger(
+    const char *function, kdst_layer *layer, int64_t count, const kdst_dtype *dtypes, const int64_t *ranks,
+    const int64_t *shapes, const int64_t *axes, int64_t axis_count, kdst_trace **out);
+/* Whether two traces differ in nothing but sizes; and whether an operation's numbers are the same in both. */
+bool kdst__trace_same_graph(const kdst_trace *a, const kdst_trace *b);
+bool kdst__trace_same_attributes(const kdst_trace *a, const kdst_trace *b, int64_t op);
 /* The value that is input `i` of an operation, or NULL when it is not given. */
 static inline const kdst__graph_value *kdst__trace_input(const kdst_trace *trace, int64_t op, int32_t i)
 {

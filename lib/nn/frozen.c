@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frozen networks: making, sharing and running them.
+ *
+ * A plan belongs to the context that made it and is never written to afterwards. In each context a handle has tensors on the plan's
+ * weights; their storage holds the plan, so that the last of all of them takes it along, in whatever order they go.
+ */
+#include "nn/frozen.h"
+#include "tensor/storage.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define ATTR_BYTES 512 /* of an operation, without asking for memory */
+
+struct kdst_frozen {
+    kdst__handle base;
+    kdst__plan *plan;
+    kdst_tensor **weights; /* [slot_count], NULL where a slot is no weight */
+    int64_t slot_count;
+};
+
+typedef struct config {
+    int64_t batch_axis[KDST__LAYER_INPUTS], batch_axis_count;
+} config;
+
+static const kdst__option options[] = {
+    KDST__INTS_UPTO(config, batch_axis, KDST__LAYER_INPUTS, -1, 7, "axis of the batch in each input; -1: none"),
+};
+const kdst__schema kdst__schema_frozen = {"frozen", options, KDST__COUNT(options), NULL, 0};
+
+static void frozen_destroy(void *object)
+{
+    kdst_frozen *frozen = object;
+    for (int64_t i = 0; frozen->weights != NULL && i < frozen->slot_count; i++)
+        kdst__handle_release(frozen->weights[i]);
+    kdst__free(
+        kdst__context_memory(frozen->base.ctx), frozen->weights, (size_t)frozen->slot_count * sizeof *frozen->weights);
+    kdst__handle_release(frozen->plan);
+}
+
+static const kdst__class frozen_class = {"frozen", frozen_destroy};
+
+/* ---- making and sharing ---- */
+
+static kdst_status view_weight(kdst_context *ctx, kdst__plan *plan, const kdst_tensor *weight, kdst_tensor **out)
+{
+    kdst__storage *storage =
+        kdst__storage_wrap(kdst__context_memory(ctx), weight->storage->data, plan, kdst__handle_release);
+    if (storage == NULL) return kdst__fail_memory(ctx, "frozen");
+    kdst__handle_retain(plan);
+    kdst_status status = kdst__tensor_on(
+        ctx, "frozen", storage, weight->dtype, weight->rank, weight->shape, weight->stride, weight->offset, out);
+    kdst__storage_release(storage);
+    return status;
+}
+
+static kdst_status view_plan(kdst_context *ctx, kdst__plan *plan, kdst_frozen **out)
+{
+    kdst_frozen *frozen = kdst__handle_create(ctx, &frozen_class, sizeof *frozen);
+    if (frozen == NULL) return KDST_STATUS_OUT_OF_MEMORY;
+    kdst__handle_retain(frozen->plan = plan);
+    frozen->slot_count = plan->slot_count;
+    frozen->weights = kdst__alloc_zero(kdst__context_memory(ctx), (size_t)plan->slot_count * sizeof *frozen->weights);
+    kdst_status status = frozen->weights != NULL ? KDST_STATUS_OK : kdst__fail_memory(ctx, "frozen");
+    for (int64_t i = 0; i < plan->slot_count && status == KDST_STATUS_OK; i++)
+        if (plan->slots[i].weight != NULL) status = view_weight(ctx, plan, plan->slots[i].weight, &frozen->weights[i]);
+    if (status != KDST_STATUS_OK) {
+        kdst__handle_release(frozen);
+        return status;
+    }
+    *out = frozen;
+    return KDST_STATUS_OK;
+}
+
+kdst_status kdst_frozen_create(
+    kdst_layer *layer, int64_t count, const kdst_dtype *dtypes, const int64_t *ranks, const int64_t *shapes,
+    const kdst_options *given, kdst_frozen **out)
+{
+    config c;
+    kdst_trace *trace = NULL, *larger = NULL;
+    kdst__plan *plan = NULL;
+    if (out != NULL) *out = NULL;
+    if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = layer->base.ctx;
+    kdst__enter(ctx);
+    if (out == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "frozen_create: out is NULL");
+    kdst_status status = kdst__options_parse(ctx, "frozen_create", &kdst__schema_frozen, given, &c);
+    if (status == KDST_STATUS_OK)
+        status = kdst__trace_checked("frozen_create", layer, count, dtypes, ranks, shapes, false, &trace);
+    if (status != KDST_STATUS_OK) return status;
+    status = kdst__trace_larger(
+        "frozen_create", layer, count, dtypes, ranks, shapes, c.batch_axis, c.batch_axis_count, &larger);
+    if (status == KDST_STATUS_SHAPE) status = KDST_STATUS_OK; /* it takes this batch alone */
+    if (status == KDST_STATUS_OK) {
+        kdst__enter(ctx);
+        status = kdst__plan_create(trace, larger, &plan);
+    }
+    if (status == KDST_STATUS_OK) status = view_plan(ctx, plan, out);
+    kdst__handle_release(plan);
+    kdst_trace_release(larger);
+    kdst_trace_release(trace);
+    return status;
+}
+
+kdst_status kdst_frozen_share(kdst_frozen *frozen, kdst_context *ctx, kdst_frozen **out)
+{
+    if (out != NULL) *out = NULL;
+    if (ctx == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(ctx);
+    if (frozen == NULL || out == NULL)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "frozen_share: %s is NULL", out == NULL ? "out" : "frozen");
+    if (frozen->plan->has_callbacks)
+        return kdst__fail(
+            ctx, KDST_STATUS_UNSUPPORTED,
+            "frozen_share: the network has an operation by callback, which belongs to its own context");
+    return view_plan(ctx, frozen->plan, out);
+}
+
+void kdst_frozen_retain(kdst_frozen *frozen)
+{
+    kdst__handle_retain(frozen);
+}
+
+void kdst_frozen_release(kdst_frozen *frozen)
+{
+    kdst__handle_release(frozen);
+}
+
+/* ---- running ---- */
+
+static kdst_status check_inputs(const kdst_frozen *frozen, kdst_tensor *const *inputs, int64_t count)
+{
+    kdst_context *ctx = frozen->base.ctx;
+    const kdst__plan *plan = frozen->plan;
+    char have[KDST__SHAPE_TEXT], want[KDST__SHAPE_TEXT];
+    if (count != plan->port_count)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "frozen_run: got %" PRId64 " inputs, the network takes %" PRId64, count,
+            plan->port_count);
+    for (int64_t i = 0; i < count; i++) {
+        const kdst_tensor *x = inputs[i];
+        const kdst__slot_info *slot = &plan->slots[plan->ports[i]];
+        if (x == NULL || x->base.ctx != ctx)
+            return kdst__fail(
+                ctx, KDST_STATUS_INVALID_ARGUMENT, "frozen_run: input %" PRId64 " %s", i,
+                x == NULL ? "is NULL" : "belongs to another context");
+        if (x->dtype != slot->dtype)
+            return kdst__fail(
+                ctx, KDST_STATUS_DTYPE, "frozen_run: input %" PRId64 " is %s, the network takes %s", i,
+                kdst_dtype_get_name(x->dtype), kdst_dtype_get_name(slot->dtype));
+        bool fits = x->rank == slot->rank;
+        for (int32_t k = 0; k < slot->rank && fits; k++)
+            fits = slot->free_axes >> k & 1 || x->shape[k] == slot->shape[k];
+        if (!fits)
+            return kdst__fail(
+                ctx, KDST_STATUS_SHAPE, "frozen_run: input %" PRId64 " is %s, the network was made for %s%s", i,
+                kdst__shape_text(x->rank, x->shape, have), kdst__shape_text(slot->rank, slot->shape, want),
+                slot->free_axes != 0 ? ", apart from the batch" : "");
+    }
+    return KDST_STATUS_OK;
+}
+
+/* Runs one operation on tensors; its attributes are copied, since others may run the plan at the same time. */
+static kdst_status run_op(const kdst__step *step, kdst_tensor *const *inputs, kdst_context *ctx, kdst_tensor **out)
+{
+    _Alignas(16) char few[ATTR_BYTES] = {0};
+    size_t bytes = step->op->attr_bytes;
+    void *attrs = bytes <= sizeof few ? few : kdst__alloc(kdst__context_memory(ctx), bytes);
+    if (attrs == NULL) return kdst__fail_memory(ctx, "frozen_run");
+    if (step->attrs != NULL) memcpy(attrs, step->attrs, bytes);
+    kdst_status status = kdst__op_run(step->op, inputs, step->count, attrs, out);
+    if (attrs != few) kdst__free(kdst__context_memory(ctx), attrs, bytes);
+    return status;
+}
+
+static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tensor **slots, kdst_tensor **inputs)
+{
+    const kdst__plan *plan = frozen->plan;
+    const kdst__step *step = &plan->steps[index];
+    kdst_status status = KDST_STATUS_OK;
+    kdst_tensor *y = NULL;
+    for (int32_t i = 0; i < step->count; i++) {
+        int64_t slot = plan->inputs[step->first_input + i];
+        inputs[i] = slot < 0 ? NULL : frozen->weights[slot] != NULL ? frozen->weights[slot] : slots[slot];
+    }
+    if (step->in_place && kdst__tensor_same_shape(inputs[0], inputs[1]) && kdst__tensor_contiguous(inputs[1])) {
+        kdst__handle_retain(y = inputs[0]);
+        kdst__binary(
+            kdst__tensor_compute(y), y->dtype, KDST__ADD, kdst__tensor_count(y), kdst__tensor_data(y),
+            kdst__tensor_data(inputs[1]), 0, kdst__tensor_data(y));
+    } else {
+        status = run_op(step, inputs, frozen->base.ctx, &y);
+    }
+    if (status != KDST_STATUS_OK) return status;
+    if (step->relu)
+        kdst__relu(
+            kdst__tensor_compute(y), y->dtype, kdst__tensor_count(y), kdst__tensor_data(y), kdst__tensor_data(y));
+    slots[step->output] = y;
+    for (int32_t i = 0; i < step->count; i++) {
+        int64_t slot = plan->inputs[step->first_input + i];
+        if (slot < 0 || plan->slots[slot].last_use != index) continue;
+        kdst__handle_release(slots[slot]);
+        slots[slot] = NULL;
+    }
+    return KDST_STATUS_OK;
+}
+
+static kdst_status run(const kdst_frozen *frozen, kdst_tensor *const *given, kdst_tensor **out)
+{
+    kdst_context *ctx = frozen->base.ctx;
+    const kdst__plan *plan = frozen->plan;
+    size_t bytes = (size_t)(plan->slot_count + plan->most_inputs) * sizeof(kdst_tensor *);
+    kdst_tensor **slots = kdst__alloc_zero(kdst__context_memory(ctx), bytes);
+    if (slots == NULL || !kdst__eval_push(ctx)) {
+        kdst__free(kdst__context_memory(ctx), slots, bytes);
+        return kdst__fail_memory(ctx, "frozen_run");
+    }
+    kdst_status status = KDST_STATUS_OK;
+    for (int64_t i = 0; i < plan->port_count; i++)
+        kdst__handle_retain(slots[plan->ports[i]] = given[i]);
+    for (int64_t i = 0; i < plan->step_count && status == KDST_STATUS_OK; i++)
+        if (!plan->steps[i].dropped) status = run_step(frozen, i, slots, slots + plan->slot_count);
+    for (int64_t i = 0; i < plan->output_count && status == KDST_STATUS_OK; i++) {
+        int64_t slot = plan->outputs[i];
+        /* a weight that is an output is lent, as if it were read-only: its copy is given */
+        if (frozen->weights[slot] != NULL)
+            status = kdst_tensor_copy(frozen->weights[slot], 0, &out[i]);
+        else
+            kdst__handle_retain(out[i] = slots[slot]);
+    }
+    kdst__eval_pop(ctx);
+    for (int64_t i = 0; i < plan->slot_count; i++)
+        kdst__handle_release(slots[i]);
+    kdst__free(kdst__context_memory(ctx), slots, bytes);
+    return status;
+}
+
+kdst_status kdst_frozen_run_many(
+    kdst_frozen *frozen, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out, int64_t capacity,
+    int64_t *out_count)
+{
+    for (int64_t i = 0; out != NULL && i < capacity; i++)
+        out[i] = NULL;
+    if (out_count != NULL) *out_count = 0;
+    if (frozen == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = frozen->base.ctx;
+    kdst__enter(ctx);
+    if (inputs == NULL || out == NULL)
+        return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "frozen_run: %s is NULL", out == NULL ? "out" : "inputs");
+    if (capacity < frozen->plan->output_count)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "frozen_run: capacity is %" PRId64 ", the network gives %" PRId64 " outputs", capacity,
+            frozen->plan->output_count);
+    kdst_status status = check_inputs(frozen, inputs, count);
+    if (status != KDST_STATUS_OK) return status;
+    kdst__handle_retain(frozen); /* a callback may release it */
+    status = run(frozen, inputs, out);
+    for (int64_t i = 0; i < frozen->plan->output_count && status != KDST_STATUS_OK; i++) {
+        kdst_tensor_release(out[i]);
+        out[i] = NULL;
+    }
+    if (status == KDST_STATUS_OK && out_count != NULL) *out_count = frozen->plan->output_count;
+    kdst__handle_release(frozen);
+    return status;
+}
+
+kdst_status kdst_frozen_run(kdst_frozen *frozen, kdst_tensor *x, kdst_tensor **out)
+{
+    if (out != NULL) *out = NULL;
+    if (frozen == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(frozen->base.ctx);
+    if (frozen->plan->port_count != 1 || frozen->plan->output_count != 1)
+        return kdst__fail(
+            frozen->base.ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "frozen_run: the network has %" PRId64 " inputs and %" PRId64 " outputs; frozen_run_many takes them",
+            frozen->plan->port_count, frozen->plan->output_count);
+    return kdst_frozen_run_many(frozen, &x, 1, out, 1, NULL);
+}
