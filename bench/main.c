@@ -23,11 +23,13 @@ typedef struct bench_case {
     int64_t size;             /* product: side; step: image side */
     kdst_dtype dtype;
     int64_t channels, batch;
+    bool infers;
 } bench_case;
 
 static const bench_case cases[] = {
-#define PRODUCT(name, size, dtype) {#name, NULL, size, dtype, 0, 0},
-#define STEP(name, model, channels, side, batch) {#name, model, side, KDST_DTYPE_FLOAT32, channels, batch},
+#define PRODUCT(name, size, dtype) {#name, NULL, size, dtype, 0, 0, false},
+#define STEP(name, model, channels, side, batch) {#name, model, side, KDST_DTYPE_FLOAT32, channels, batch, false},
+#define INFER(name, model, channels, side, batch) {#name, model, side, KDST_DTYPE_FLOAT32, channels, batch, true},
 #include "cases.def"
 };
 enum { CASES = sizeof cases / sizeof *cases };
@@ -38,6 +40,7 @@ typedef struct bench {
     kdst_tensor *images, *labels; /* step */
     kdst_layer *model;
     kdst_optimizer *optimizer;
+    kdst_frozen *frozen; /* inference */
 } bench;
 
 static int fail(kdst_context *ctx, const char *what)
@@ -65,6 +68,14 @@ static kdst_status run_step(bench *b)
     if (!status) status = kdst_backward(loss, NULL, NULL);
     if (!status) status = kdst_optimizer_run(b->optimizer);
     kdst_tensor_release(loss);
+    kdst_tensor_release(logits);
+    return status;
+}
+
+static kdst_status run_inference(bench *b)
+{
+    kdst_tensor *logits = NULL;
+    kdst_status status = kdst_frozen_run(b->frozen, b->images, &logits);
     kdst_tensor_release(logits);
     return status;
 }
@@ -107,8 +118,17 @@ static kdst_status set_up_step(bench *b, const bench_case *c)
     return status;
 }
 
+static kdst_status set_up_inference(bench *b, const bench_case *c)
+{
+    const int64_t rank = 4, shape[] = {c->batch, c->channels, c->size, c->size};
+    kdst_status status = make_tensor(b->ctx, c->dtype, rank, shape, &b->images);
+    if (!status) status = kdst_model_create(b->ctx, c->model, NULL, &b->model);
+    return status ? status : kdst_frozen_create(b->model, 1, NULL, &rank, shape, NULL, &b->frozen);
+}
+
 static void tear_down(bench *b)
 {
+    kdst_frozen_release(b->frozen);
     kdst_optimizer_release(b->optimizer);
     kdst_layer_release(b->model);
     kdst_tensor_release(b->labels);
@@ -163,10 +183,10 @@ static int run_case(const bench_case *c, const char *level, int64_t threads, int
     double *times = malloc((size_t)runs * sizeof *times);
     int result = !times || make_context(level, threads, &b.ctx);
     kdst_status status = KDST_STATUS_OK;
-    if (!result) status = c->model ? set_up_step(&b, c) : set_up_product(&b, c);
+    if (!result) status = !c->model ? set_up_product(&b, c) : c->infers ? set_up_inference(&b, c) : set_up_step(&b, c);
     for (int64_t i = -WARM_UP; i < runs && !result && !status; i++) {
         double start = bench_seconds();
-        status = c->model ? run_step(&b) : run_product(&b);
+        status = !c->model ? run_product(&b) : c->infers ? run_inference(&b) : run_step(&b);
         if (i >= 0) times[i] = 1e3 * (bench_seconds() - start);
     }
     if (!result && status) result = fail(b.ctx, c->name);

@@ -217,6 +217,37 @@ KDST_API int64_t kdst_trace_get_output(const kdst_trace *trace, int64_t index);
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trace_get_macs(kdst_trace *trace, int64_t op, int64_t *out_macs);
 
+/** Memory that a network needs for the traced shapes.
+ *
+ *  @param      trace            the trace
+ *  @param[out] out_state        nullable; bytes of the parameters and buffers that are read; training adds a gradient and the optimiser's
+ *                               state for each parameter
+ *  @param[out] out_activations  nullable; bytes of the inputs and of all results that are no views: what a training step keeps at most
+ *  @status INVALID_ARGUMENT (NULL)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_trace_get_bytes(kdst_trace *trace, int64_t *out_state, int64_t *out_activations);
+
+/** A table of the operations with layer, shape, parameters and multiply-adds, and totals.
+ *
+ *  @param      trace       the trace
+ *  @param[out] out         [capacity] bytes, nullable when capacity is 0; the text, as much as fits, with its end
+ *  @param      capacity    length of out
+ *  @param[out] out_needed  nullable; bytes of the whole text with its end
+ *  @status INVALID_ARGUMENT (NULL, capacity too small), SHAPE (numbers that do not fit)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_trace_get_summary(
+    kdst_trace *trace, char *out, int64_t capacity, int64_t *out_needed);
+
+/** Draws a trace as SVG: a box for each operation, branches beside each other, what skips operations dashed.
+ *
+ *  The file needs no other and appears whole or not at all.
+ *
+ *  @param trace  the trace
+ *  @param path   UTF-8
+ *  @status INVALID_ARGUMENT (NULL), IO (with the system's reason), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_trace_write_svg(kdst_trace *trace, const char *path);
+
 #ifdef __cplusplus
 }
 #endif
