@@ -47,9 +47,10 @@ static inline vec log_series(vec z)
 static inline vec vlog(vec x)
 {
     ivec subnormal = (ivec)(x < (real)LOG_SMALLEST);
-    ivec bits = (ivec)vselect(subnormal, x * (real)LOG_SCALE, x);
-    ivec power = (bits - (integer)LOG_ROOT_BITS) >> EXP_MANTISSA;
-    vec f = (vec)(bits - (power << EXP_MANTISSA)) - (real)1;
+    vec scaled = vselect(subnormal, x * (real)LOG_SCALE, x);
+    ivec above = (ivec)vselect((ivec)(x > 0), scaled, vsplat(1)) - (integer)LOG_ROOT_BITS;
+    ivec power = above >> EXP_MANTISSA;
+    vec f = (vec)((above & (((integer)1 << EXP_MANTISSA) - 1)) + (integer)LOG_ROOT_BITS) - (real)1;
     power -= subnormal & (integer)LOG_SCALED;
     vec n = (vec)(power + (integer)EXP_ROUND_BITS) - (real)EXP_ROUND;
     vec s = f / (f + (real)2);
