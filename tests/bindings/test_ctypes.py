@@ -50,6 +50,45 @@ def check_roles(api):
     check(reduction['presets'] == {'paper': 'batchmean', 'official': 'elementmean'}, 'presets')
 
 
+def check_layers(kdst, ctx, constants):
+    """A layer written in Python, with two inputs and two outputs."""
+    ok, shape = constants['KDST_STATUS_OK'], (ctypes.c_int64 * 1)(2)
+    seen = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64,
+                      ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p))
+    def forward(_user_data, _layer, inputs, count, training, out):
+        seen.append((count, training))
+        sum_, product = ctypes.c_void_p(), ctypes.c_void_p()
+        status = kdst.kdst_add(inputs[0], inputs[1], ctypes.byref(sum_))
+        status = status or kdst.kdst_mul(inputs[0], inputs[1], ctypes.byref(product))
+        out[0], out[1] = sum_, product
+        return status
+
+    options, layer = ctypes.c_void_p(), ctypes.c_void_p()
+    inputs, outputs, number = (ctypes.c_void_p * 2)(), (ctypes.c_void_p * 3)(), ctypes.c_int64()
+    check(kdst.kdst_options_create(ctypes.byref(options)) == ok, 'options')
+    for name in (b'inputs', b'outputs'):
+        check(kdst.kdst_options_set_int(options, name, 2) == ok, 'set an option')
+    check(kdst.kdst_layer_custom_create(ctx, b'pair', ctypes.cast(forward, ctypes.c_void_p), None, None, options,
+                                        ctypes.byref(layer)) == ok, 'a layer by callback')
+    for i, values in enumerate(((1, 2), (3, 5))):
+        made = ctypes.c_void_p()
+        data = (ctypes.c_float * 2)(*values)
+        check(kdst.kdst_tensor_create_from(ctx, constants['KDST_DTYPE_FLOAT32'], 1, shape, data, ctypes.byref(made)) == ok,
+              'tensor')
+        inputs[i] = made
+    check(kdst.kdst_layer_run_many(layer, inputs, 2, outputs, 3, ctypes.byref(number)) == ok, 'several inputs')
+    check(number.value == 2 and outputs[2] is None and seen == [(2, 1)], 'two outputs')
+    for i, expected in enumerate(([4, 7], [3, 10])):
+        data = (ctypes.c_float * 2)()
+        check(kdst.kdst_tensor_get_data(outputs[i], data, 8) == ok and list(data) == expected, 'output %d' % i)
+    for handle in (*inputs, *outputs[:2]):
+        kdst.kdst_tensor_release(handle)
+    kdst.kdst_layer_release(layer)
+    kdst.kdst_options_release(options)
+
+
 def main():
     api = json.load(open(sys.argv[2]))
     kdst = Library(sys.argv[1], api)
@@ -74,6 +113,7 @@ def main():
     check(kdst.kdst_tensor_get_data(tensor, copy, 48) == ok and list(copy) == list(data), 'data come back')
     check(kdst.kdst_tensor_get_data(tensor, copy, 40) == invalid, 'a wrong size is refused')
     kdst.kdst_tensor_release(tensor)
+    check_layers(kdst, ctx, constants)
     check(kdst.kdst_context_live_count(ctx) == 0, 'nothing leaks')
     kdst.kdst_context_release(ctx)
     kdst.kdst_options_release(options)
