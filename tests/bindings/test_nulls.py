@@ -15,7 +15,8 @@ import tempfile
 from test_ctypes import Library, check
 
 MARK = 0x5a5a5a5a5a5a5a5a
-CONTEXT_FREE = ('kdst_options_', 'kdst_schema_', 'kdst_context_create')  # their messages lie elsewhere
+# Their messages lie elsewhere; the frozen network's context may be in use by another thread.
+CONTEXT_FREE = ('kdst_options_', 'kdst_schema_', 'kdst_context_create', 'kdst_frozen_share')
 
 
 class Handles:
@@ -31,6 +32,12 @@ class Handles:
         labels = self.raw('kdst_tensor_create', ctx, 3, 1, label_shape)
         self.make('kdst_layer', 'kdst_layer_linear_create', ctx, 4, 3, None)
         self.make('kdst_loss', 'kdst_loss_cross_entropy_create', ctx, None)
+        self.make('kdst_average', 'kdst_average_create', self.of['kdst_layer'], None)
+        rank, rows = (ctypes.c_int64 * 1)(2), (ctypes.c_int64 * 2)(5, 4)
+        self.make('kdst_frozen', 'kdst_frozen_create', self.of['kdst_layer'], 1, None, rank, rows, None)
+        mutual = self.raw('kdst_loss_mutual_create', ctx, None)
+        self.make('kdst_peers', 'kdst_peers_create', ctx, mutual, None)
+        kdst.kdst_loss_release(mutual)
         self.make('kdst_optimizer', 'kdst_optimizer_sgd_create', ctx, None)
         self.make('kdst_schedule', 'kdst_schedule_constant_create', ctx)
         self.make('kdst_dataset', 'kdst_dataset_create', ctx, self.of['kdst_tensor'], labels, 3)
