@@ -93,6 +93,31 @@ START_TEST(test_limit)
 }
 END_TEST
 
+/* What a message says of a failed allocation: the limit only where it was the reason. */
+START_TEST(test_refusal)
+{
+    enum { THREE = 3 << 20 }; /* a size class as it is */
+    char text[KDST__REFUSAL_TEXT];
+    ck_assert_str_eq(kdst__memory_refusal(memory, text), "");
+    kdst__memory_set_limit(memory, 4000000);
+    void *block = kdst__alloc(memory, THREE);
+    ck_assert_ptr_nonnull(block);
+    ck_assert_ptr_null(kdst__alloc(memory, 1048577));
+    ck_assert_str_eq(kdst__memory_refusal(memory, text), ": 1048577 bytes wanted, 3.1 MB of the limit of 4.0 MB in use");
+    kdst__free(memory, block, THREE);
+    /* it is about that moment, until it is forgotten */
+    ck_assert_str_eq(kdst__memory_refusal(memory, text), ": 1048577 bytes wanted, 3.1 MB of the limit of 4.0 MB in use");
+    kdst__memory_forget(memory);
+    ck_assert_str_eq(kdst__memory_refusal(memory, text), "");
+    kdst__memory_set_limit(memory, 0);
+    hooks.fail_from = 0, hooks.fail_to = INT64_MAX;
+    ck_assert_ptr_null(kdst__alloc(memory, 5000000));
+    ck_assert_str_eq(kdst__memory_refusal(memory, text), ": 5000000 bytes wanted, 0 bytes in use");
+    ck_assert_ptr_null(kdst__alloc(memory, SIZE_MAX / 2));
+    ck_assert_ptr_nonnull(strstr(kdst__memory_refusal(memory, text), "9223372036854775807 bytes wanted, 0 bytes in use"));
+}
+END_TEST
+
 START_TEST(test_overflow)
 {
     size_t out;
@@ -174,6 +199,7 @@ int main(void)
     tcase_add_test(tcase, test_zero);
     tcase_add_test(tcase, test_realloc);
     tcase_add_test(tcase, test_limit);
+    tcase_add_test(tcase, test_refusal);
     tcase_add_test(tcase, test_overflow);
     tcase_add_test(tcase, test_cache_is_given_back);
     tcase_add_test(tcase, test_threads);
