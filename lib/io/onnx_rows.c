@@ -123,29 +123,15 @@ static kdst_status gelu(kdst__onnx *w, int64_t op, const char *type)
     return KDST_STATUS_OK;
 }
 
-/* x weight^T + bias: Gemm of rows; with more axes in front a product with the turned weight. */
+/* x weight^T + bias */
 static kdst_status linear(kdst__onnx *w, int64_t op, const char *type)
 {
-    char x[KDST__ONNX_NAME], turned[KDST__ONNX_NAME], product[KDST__ONNX_NAME];
-    bool biased = kdst__trace_input(w->trace, op, 2) != NULL;
-    bool rows = kdst__trace_input(w->trace, op, 0)->rank == 2;
-    kdst__onnx_begin(w, rows ? type : "Transpose");
-    if (rows) kdst__onnx_op_input(w, op, 0);
+    kdst__onnx_begin(w, type);
+    kdst__onnx_op_input(w, op, 0);
     kdst__onnx_op_input(w, op, 1);
-    if (rows && biased) kdst__onnx_op_input(w, op, 2);
-    if (rows)
-        kdst__onnx_op_output(w, op);
-    else
-        kdst__onnx_output(w, kdst__onnx_new_name(w, turned));
-    if (rows) kdst__onnx_int(w, "transB", 1);
-    kdst__onnx_end(w, op);
-    if (rows) return KDST_STATUS_OK;
-    kdst__onnx_node(w, op, "MatMul", first_input(w, op, x), turned, NULL, biased ? product : NULL);
-    if (!biased) return KDST_STATUS_OK;
-    kdst__onnx_begin(w, "Add");
-    kdst__onnx_input(w, product);
-    kdst__onnx_op_input(w, op, 2);
+    if (kdst__trace_input(w->trace, op, 2) != NULL) kdst__onnx_op_input(w, op, 2);
     kdst__onnx_op_output(w, op);
+    kdst__onnx_int(w, "transB", 1);
     kdst__onnx_end(w, op);
     return KDST_STATUS_OK;
 }
@@ -163,12 +149,9 @@ static kdst_status softmax(kdst__onnx *w, int64_t op, const char *type)
 /* sum and mean over the axes of the attribute. */
 static kdst_status reduce(kdst__onnx *w, int64_t op, const char *type)
 {
-    const kdst__option *option;
     int64_t axes[KDST__MAX_RANK];
     int32_t count = 0;
     char text[KDST__ONNX_NAME];
-    if (kdst__trace_attribute(w->trace, op, "axes", &option) == NULL)
-        return kdst__onnx_refuse(w, op, "its axes are not known");
     while (count < KDST__MAX_RANK && (axes[count] = kdst__trace_int(w->trace, op, "axes", count, -1)) >= 0)
         count++;
     bool sum = strcmp(type, "ReduceSum") == 0; /* whose axes are an input from version 13 on */
@@ -208,6 +191,7 @@ const kdst__onnx_row kdst__onnx_rows[] = {
     {"add_scalar", with_number, "Add"},
     {"mul_scalar", with_number, "Mul"},
     {"pow", with_number, "Pow"},
+    {"pow_tensor", plain, "Pow"},
     {"leaky_relu", with_alpha, "LeakyRelu"},
     {"elu", with_alpha, "Elu"},
     {"softplus", softplus, "Softplus"},

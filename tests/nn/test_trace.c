@@ -152,8 +152,24 @@ START_TEST(multiply_adds)
     } expected[] = {
         {"mlp", 10, {1, 1, 28, 28}, 477600},
         {"lenet", 10, {1, 1, 28, 28}, 13883904},
-        {"resnet20", 100, {1, 3, 32, 32}, 40556800},
+        {"lenet5", 10, {1, 1, 28, 28}, 416520},
+        {"cnn", 100, {1, 3, 32, 32}, 10596864},
+        {"alexnet_cifar", 100, {1, 3, 32, 32}, 14980096},
         {"resnet18", 100, {1, 3, 32, 32}, 555468800},
+        {"resnet50", 100, {1, 3, 32, 32}, 1298014208},
+        {"resnet20", 100, {1, 3, 32, 32}, 40556800},
+        {"resnet110", 100, {1, 3, 32, 32}, 252893440},
+        {"resnet56_proj", 100, {1, 3, 32, 32}, 125753600},
+        {"wrn16_2", 100, {1, 3, 32, 32}, 101118464},
+        {"wrn40_2", 100, {1, 3, 32, 32}, 327610880},
+        {"densenet121_cifar", 100, {1, 3, 32, 32}, 888442880},
+        {"mobilenetv2_cifar", 100, {1, 3, 32, 32}, 64947264},
+        {"shufflenetv2_cifar", 100, {1, 3, 32, 32}, 43675520},
+        {"googlenet_cifar", 100, {1, 3, 32, 32}, 1521848320},
+        {"alexnet", 365, {1, 3, 224, 224}, 711587520},
+        {"resnet18_imagenet", 1000, {1, 3, 224, 224}, 1814073344},
+        {"googlenet", 1000, {1, 3, 224, 224}, 1498376192},
+        {"densenet121", 1000, {1, 3, 224, 224}, INT64_C(2834161664)},
     };
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         kdst_options *options = NULL;
@@ -167,6 +183,29 @@ START_TEST(multiply_adds)
         kdst_layer_release(net);
         kdst_options_release(options);
     }
+}
+END_TEST
+
+/* Two sentences of seven tokens: 1,662,976 a token, and what follows the encoder. */
+START_TEST(multiply_adds_of_sentences)
+{
+    static const struct {
+        const char *name;
+        int64_t macs;
+    } expected[] = {{"nli_bowman", 14 * 1662976 + 2100224}, {"nli_minimal", 14 * 1662976 + 1536}};
+    const int64_t ranks[] = {2, 1, 2, 1}, shapes[] = {7, 1, 1, 7, 1, 1};
+    const kdst_dtype dtypes[] = {KDST_DTYPE_INT32, KDST_DTYPE_INT32, KDST_DTYPE_INT32, KDST_DTYPE_INT32};
+    kdst_options *options = NULL;
+    kdst_layer *net = NULL;
+    kdst_trace *trace = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_int(options, "vocabulary", 50));
+    expect_ok(kdst_model_create(ctx, expected[_i].name, options, &net));
+    expect_ok(kdst_trace_create(net, 4, dtypes, ranks, shapes, NULL, &trace));
+    ck_assert_int_eq(macs(trace, -1), expected[_i].macs);
+    kdst_trace_release(trace);
+    kdst_layer_release(net);
+    kdst_options_release(options);
 }
 END_TEST
 
@@ -303,6 +342,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, graph);
     tcase_add_test(tests, attributes);
     tcase_add_test(tests, multiply_adds);
+    tcase_add_loop_test(tests, multiply_adds_of_sentences, 0, 2);
     tcase_add_test(tests, changes_nothing);
     tcase_add_test(tests, refused);
     tcase_add_test(tests, allocations);
