@@ -283,6 +283,15 @@ kdst_status kdst_softplus(kdst_tensor *x, const kdst_options *options, kdst_tens
 kdst_status kdst_silu(kdst_tensor *x, kdst_tensor **out);
 kdst_status kdst_gelu(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
 
+/* frozen.h */
+typedef struct kdst_frozen kdst_frozen;
+kdst_status kdst_frozen_create(kdst_layer *layer, int64_t count, const kdst_dtype *dtypes, const int64_t *ranks, const int64_t *shapes, const kdst_options *options, kdst_frozen **out);
+kdst_status kdst_frozen_share(kdst_frozen *frozen, kdst_context *ctx, kdst_frozen **out);
+void kdst_frozen_retain(kdst_frozen *frozen);
+void kdst_frozen_release(kdst_frozen *frozen);
+kdst_status kdst_frozen_run(kdst_frozen *frozen, kdst_tensor *x, kdst_tensor **out);
+kdst_status kdst_frozen_run_many(kdst_frozen *frozen, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out, int64_t capacity, int64_t *out_count);
+
 /* hook.h */
 typedef struct kdst_hook kdst_hook;
 typedef kdst_status (*kdst_hook_fn)( void *user_data, kdst_layer *layer, int64_t index, kdst_tensor *output, kdst_tensor **out);
@@ -538,6 +547,9 @@ int64_t kdst_trace_get_input(const kdst_trace *trace, int64_t index);
 int64_t kdst_trace_get_output_count(const kdst_trace *trace);
 int64_t kdst_trace_get_output(const kdst_trace *trace, int64_t index);
 kdst_status kdst_trace_get_macs(kdst_trace *trace, int64_t op, int64_t *out_macs);
+kdst_status kdst_trace_get_bytes(kdst_trace *trace, int64_t *out_state, int64_t *out_activations);
+kdst_status kdst_trace_get_summary(kdst_trace *trace, char *out, int64_t capacity, int64_t *out_needed);
+kdst_status kdst_trace_write_svg(kdst_trace *trace, const char *path);
 
 /* trainer.h */
 typedef struct kdst_trainer kdst_trainer;
