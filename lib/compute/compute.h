@@ -57,6 +57,15 @@ kdst_status kdst__gemm_batch(
     int64_t a_step, const void *b, int64_t rs_b, int64_t cs_b, int64_t b_step, int32_t accumulate, void *c, int64_t rs_c,
     int64_t cs_c, int64_t c_step);
 
+/* The first factor of a product in panels, to be used many times: weights of inference. Read-only, also for other threads; products whose
+ * blocks are of another shape do without. */
+typedef struct kdst__panels {
+    int32_t dtype;
+    int64_t m, k, width, stored, depth; /* of A, of a panel, of a block of k */
+    void *data; /* NULL: none */
+    size_t bytes;
+} kdst__panels;
+
 typedef struct kdst__conv2d_shape {
     int64_t n, c, h, w;                          /* input [N, C, H, W] */
     int64_t o, kh, kw;                           /* weight [O, C / groups, KH, KW] */
@@ -69,6 +78,14 @@ typedef struct kdst__conv2d_shape {
 kdst_status kdst__conv2d_forward(
     kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *shape, const void *x, const void *w, const void *bias,
     int32_t accumulate, void *y);
+/* The same with weights that were packed for shapes like this one; `panels` without data is as good as none. */
+kdst_status kdst__conv2d_forward_packed(
+    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *shape, const void *x, const void *w,
+    const kdst__panels *panels, const void *bias, int32_t accumulate, void *y);
+/* Packs weights, from `memory`; leaves data NULL where a convolution of this shape does not use panels. */
+kdst_status kdst__conv2d_pack(
+    kdst__compute *cp, kdst__memory *memory, int32_t dtype, const kdst__conv2d_shape *shape, const void *w,
+    kdst__panels *out);
 kdst_status kdst__conv2d_backward_data(
     kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *shape, const void *w, const void *dy, void *dx);
 /* dw += …, db[o] += sum dy[:, o]; either may be NULL. */

@@ -49,7 +49,7 @@ static void bias_piece(void *arg, int64_t piece, int32_t worker)
 
 static kdst_status forward(
     kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const kdst__taps *t, const void *x, const void *w,
-    int32_t accumulate, void *y)
+    const kdst__panels *panels, int32_t accumulate, void *y)
 {
     const int64_t o = s->o / s->groups, c = s->c / s->groups, plane = s->p * s->q;
     kdst__frame frame;
@@ -63,7 +63,8 @@ static kdst_status forward(
             .a = {.kind = KDST__STRIDED, .data = weights, .si = c * t->count, .sp = 1},
             .b = {.kind = KDST__WINDOWS, .data = frame.image, .windows = &frame.windows},
             .c = y, .rs = plane, .i = s->p, .j = s->q, .gs = s->o * plane, .is = s->q, .js = 1,
-            .batch = s->groups, .a_step = o * c * t->count, .b_step = c * image, .c_step = o * plane};
+            .batch = s->groups, .a_step = o * c * t->count, .b_step = c * image, .c_step = o * plane,
+            .ready = t->count == s->kh * s->kw ? panels : NULL};
         status = kdst__product_run(cp, &product);
         kdst__frame_destroy(cp, &frame);
     }
@@ -71,9 +72,9 @@ static kdst_status forward(
     return status;
 }
 
-kdst_status kdst__conv2d_forward(
-    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const void *x, const void *w, const void *bias,
-    int32_t accumulate, void *y)
+kdst_status kdst__conv2d_forward_packed(
+    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const void *x, const void *w, const kdst__panels *panels,
+    const void *bias, int32_t accumulate, void *y)
 {
     if (kdst__depthwise_fits(s)) return kdst__depthwise_forward(cp, dtype, s, x, w, bias, accumulate, y);
     kdst__taps t;
@@ -85,9 +86,43 @@ kdst_status kdst__conv2d_forward(
         j.pieces = kdst__pieces(s->n * s->o, kdst__divide_up(16384, s->p * s->q + 1));
         kdst__pool_run(cp->pool, j.pieces, bias_piece, &j);
     }
-    status = forward(cp, dtype, s, &t, x, w, accumulate || bias != NULL, y);
+    status = forward(cp, dtype, s, &t, x, w, panels, accumulate || bias != NULL, y);
     kdst__taps_destroy(cp, &t);
     return status;
+}
+
+kdst_status kdst__conv2d_forward(
+    kdst__compute *cp, int32_t dtype, const kdst__conv2d_shape *s, const void *x, const void *w, const void *bias,
+    int32_t accumulate, void *y)
+{
+    return kdst__conv2d_forward_packed(cp, dtype, s, x, w, NULL, bias, accumulate, y);
+}
+
+kdst_status kdst__conv2d_pack(
+    kdst__compute *cp, kdst__memory *memory, int32_t dtype, const kdst__conv2d_shape *s, const void *w,
+    kdst__panels *out)
+{
+    const int64_t k = s->c * s->kh * s->kw, plane = s->p * s->q;
+    *out = (kdst__panels){.dtype = dtype, .m = s->o, .k = k};
+    if (s->groups != 1 || kdst__depthwise_fits(s) || s->o == 0 || k == 0 || plane == 0) return KDST_STATUS_OK;
+    const kdst__product product = {
+        .dtype = dtype, .m = s->o, .n = plane, .k = k,
+        .a = {.kind = KDST__STRIDED, .data = w, .si = k, .sp = 1},
+        .rs = plane, .i = s->p, .j = s->q, .gs = s->o * plane, .is = s->q, .js = 1};
+    kdst__product_run_t r;
+    kdst__product_settle(cp, &product, &r);
+    const int64_t panels = kdst__divide_up(s->o, r.wa);
+    out->width = r.wa;
+    out->stored = r.pa;
+    out->depth = r.depth;
+    out->bytes = (size_t)(panels * r.pa * k) * r.size + KDST__PANEL_SLACK;
+    out->data = kdst__alloc_zero(memory, out->bytes);
+    if (!out->data) return KDST_STATUS_OUT_OF_MEMORY;
+    for (int64_t p = 0; p < k; p += r.depth)
+        kdst__product_pack(
+            &r, &product.a, r.wa, r.pa, 0, s->o, p, kdst__least(r.depth, k - p),
+            kdst__at(dtype, out->data, p * panels * r.pa));
+    return KDST_STATUS_OK;
 }
 
 /* ---- backward, weights ---- */

@@ -39,6 +39,14 @@ void kdst__product_settle(kdst__compute *cp, const kdst__product *product, kdst_
     out->depth = blocks > 0 ? kdst__divide_up(kdst__divide_up(product->k, blocks), 4) * 4 : 0;
 }
 
+const void *kdst__product_ready(const kdst__product_run_t *r, int64_t p0)
+{
+    const kdst__panels *p = r->p.ready;
+    if (!p || !p->data || r->p.batch > 1 || p->dtype != r->p.dtype || p->m != r->p.m || p->k != r->p.k) return NULL;
+    if (p->width != r->wa || p->stored != r->pa || p->depth != r->depth) return NULL;
+    return kdst__at(p->dtype, p->data, p0 * kdst__divide_up(p->m, p->width) * p->stored);
+}
+
 kdst__product kdst__product_of_batch(const kdst__product *product, int64_t i, kdst__windows *windows)
 {
     kdst__product p = *product;
@@ -61,7 +69,7 @@ typedef struct grid {
     int64_t panels;                   /* of A */
     int64_t row_parts, column_parts;  /* pieces */
     int64_t column_panels;            /* of B */
-    char *a, *scratch;
+    char *a, *scratch; /* a: NULL when it is ready */
     size_t scratch_bytes; /* of one worker */
 } grid;
 
@@ -110,7 +118,8 @@ static void tile_piece(void *arg, int64_t piece, int32_t worker)
     int64_t rows = kdst__least(i1 * r->wa, r->p.m), columns = kdst__least(j1 * r->wb, r->p.n);
     for (int64_t p = g->p0; p < g->p1; p += r->depth) {
         int64_t k = kdst__least(r->depth, g->p1 - p), row = number * (g->p1 - g->p0) + (p - g->p0);
-        const void *a = kdst__at(r->p.dtype, g->a, row * g->panels * r->pa + i0 * r->pa * k);
+        const void *a = g->a ? kdst__at(r->p.dtype, g->a, row * g->panels * r->pa + i0 * r->pa * k)
+                             : kdst__at(r->p.dtype, kdst__product_ready(g->r, p), i0 * r->pa * k);
         kdst__product_pack(r, &r->p.b, r->wb, r->pb, j0 * r->wb, columns, p, k, b);
         kdst__product_tiles(r, k, a, b, i0 * r->wa, rows, j0 * r->wb, columns, r->p.accumulate || p > 0);
     }
@@ -149,19 +158,20 @@ static kdst_status run_grid(kdst__compute *cp, const kdst__product_run_t *r)
     size_t longest = (size_t)kdst__divide_up(g.column_panels, g.column_parts);
     g.scratch_bytes = (longest * (size_t)(r->pb * r->depth) * r->size + KDST__PANEL_SLACK + 63) / 64 * 64;
     size_t scratch_bytes = g.scratch_bytes * (size_t)cp->threads;
-    g.a = kdst__alloc(cp->memory, a_bytes);
+    const int32_t ready = kdst__product_ready(r, 0) != NULL;
+    g.a = ready ? NULL : kdst__alloc(cp->memory, a_bytes);
     g.scratch = kdst__alloc(cp->memory, scratch_bytes);
-    kdst_status status = g.a && g.scratch ? KDST_STATUS_OK : KDST_STATUS_OUT_OF_MEMORY;
+    kdst_status status = (g.a || ready) && g.scratch ? KDST_STATUS_OK : KDST_STATUS_OUT_OF_MEMORY;
     for (int64_t p = 0; p < r->p.k && status == KDST_STATUS_OK; p += slice) {
         g.p0 = p;
         g.p1 = kdst__least(p + slice, r->p.k);
         int64_t pieces = g.column_parts * g.row_parts * batch;
         if (pieces == 1) {
-            for (int64_t i = 0; i < pack_pieces(&g); i++)
+            for (int64_t i = 0; i < pack_pieces(&g) && !ready; i++)
                 pack_piece(&g, i, 0);
             tile_piece(&g, 0, 0);
         } else {
-            kdst__pool_run(cp->pool, pack_pieces(&g), pack_piece, &g);
+            if (!ready) kdst__pool_run(cp->pool, pack_pieces(&g), pack_piece, &g);
             kdst__pool_run(cp->pool, pieces, tile_piece, &g);
         }
     }

@@ -54,6 +54,7 @@ typedef struct kdst__product {
     int64_t rs;         /* from row to row of C */
     int64_t i, j;       /* columns are (g, i, j); i, j: extents */
     int64_t gs, is, js; /* strides of g, i, j */
+    const kdst__panels *ready; /* A packed already, for one product; NULL: not */
     int64_t batch, a_step, b_step, c_step; /* so many products (0: one), their operands and C so many elements apart */
 } kdst__product;
 
@@ -97,6 +98,8 @@ typedef struct kdst__product_run {
 } kdst__product_run_t;
 
 void kdst__product_settle(kdst__compute *cp, const kdst__product *product, kdst__product_run_t *out);
+/* A's panels of the block of k that begins at p0, when they are ready and of this shape; else NULL. */
+const void *kdst__product_ready(const kdst__product_run_t *r, int64_t p0);
 /* Number i of a batch as a product of its own; *windows holds its windows. */
 kdst__product kdst__product_of_batch(const kdst__product *product, int64_t i, kdst__windows *windows);
 /* Packs panels of width `tile` (stored `panel` wide) of indices [begin, end), begin a multiple of tile, depth [p0, p0 + k). */

@@ -34,11 +34,12 @@ static void piece_fn(void *arg, int64_t piece, int32_t worker)
     kdst__piece_range(s->blocks, s->pieces, piece, &first, &last);
     for (int64_t block = first; block < last; block++) {
         int64_t p0 = block * r.depth, k = kdst__least(r.depth, p->k - p0);
-        kdst__product_pack(&r, &p->a, r.wa, r.pa, 0, p->m, p0, k, a);
+        const void *ready = kdst__product_ready(&r, p0);
+        if (!ready) kdst__product_pack(&r, &p->a, r.wa, r.pa, 0, p->m, p0, k, a);
         for (int64_t j = 0; j < p->n; j += s->columns) {
             int64_t end = kdst__least(j + s->columns, p->n);
             kdst__product_pack(&r, &p->b, r.wb, r.pb, j, end, p0, k, b);
-            kdst__product_tiles(&r, k, a, b, 0, p->m, j, end, block > first);
+            kdst__product_tiles(&r, k, ready ? ready : a, b, 0, p->m, j, end, block > first);
         }
     }
 }

@@ -174,6 +174,32 @@ static kdst_status run_op(const kdst__step *step, kdst_tensor *const *inputs, kd
     return status;
 }
 
+/* A convolution whose weights are packed: shape rule, result, product. */
+static kdst_status run_packed(const kdst__step *step, kdst_tensor **inputs, kdst_context *ctx, kdst_tensor **out)
+{
+    kdst__conv2d_attrs attrs = *(const kdst__conv2d_attrs *)step->attrs;
+    kdst_tensor *x = NULL;
+    kdst__call call = {
+        .ctx = ctx, .op = step->op, .attrs = &attrs, .count = step->count, .inputs = inputs, .dtype = inputs[0]->dtype};
+    kdst_status status = step->op->shape(&call);
+    if (status == KDST_STATUS_OK)
+        status = kdst__tensor_new(ctx, "conv2d", call.dtype, call.rank, call.shape, false, out);
+    if (status == KDST_STATUS_OK) status = kdst__tensor_to_contiguous("conv2d", inputs[0], &x);
+    if (status == KDST_STATUS_OK) {
+        const kdst__conv2d_shape shape = kdst__step_conv2d(step, x->shape, inputs[1]->shape, call.shape);
+        const void *bias = inputs[2] == NULL ? NULL : kdst__tensor_data(inputs[2]);
+        if (kdst__conv2d_forward_packed(
+                kdst__tensor_compute(x), x->dtype, &shape, kdst__tensor_data(x), kdst__tensor_data(inputs[1]),
+                &step->panels, bias, 0, kdst__tensor_data(*out)))
+            status = kdst__fail_memory(ctx, "conv2d");
+    }
+    kdst__handle_release(x);
+    if (status == KDST_STATUS_OK) return status;
+    kdst__handle_release(*out);
+    *out = NULL;
+    return status;
+}
+
 static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tensor **slots, kdst_tensor **inputs)
 {
     const kdst__plan *plan = frozen->plan;
@@ -189,6 +215,8 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
         kdst__binary(
             kdst__tensor_compute(y), y->dtype, KDST__ADD, kdst__tensor_count(y), kdst__tensor_data(y),
             kdst__tensor_data(inputs[1]), 0, kdst__tensor_data(y));
+    } else if (step->panels.data != NULL) {
+        status = run_packed(step, inputs, frozen->base.ctx, &y);
     } else {
         status = run_op(step, inputs, frozen->base.ctx, &y);
     }

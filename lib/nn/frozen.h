@@ -17,6 +17,7 @@ typedef struct kdst__step {
     bool relu;           /* in place, on the result */
     bool in_place;       /* add: into the first input */
     bool dropped;        /* folded into another one */
+    kdst__panels panels; /* conv2d: its weights, packed once */
 } kdst__step;
 
 /* What a slot holds, and when it is last read. */
@@ -43,6 +44,10 @@ typedef struct kdst__plan {
 } kdst__plan;
 
 kdst_status kdst__plan_create(const kdst_trace *trace, const kdst_trace *larger, kdst__plan **out);
+/* Sizes of a convolution; y is its result's shape. */
+kdst__conv2d_shape kdst__step_conv2d(const kdst__step *step, const int64_t *x, const int64_t *weight, const int64_t *y);
+/* Packs the weights of convolutions. */
+kdst_status kdst__plan_pack(kdst__plan *plan);
 /* Folds batch norms into the products in front of them, and marks what can be done in place. */
 kdst_status kdst__plan_fold(kdst__plan *plan);
 

@@ -11,6 +11,7 @@ static void plan_destroy(void *object)
     for (int64_t i = 0; plan->steps != NULL && i < plan->step_count; i++) {
         const kdst__op *op = plan->steps[i].op;
         void *attrs = plan->steps[i].attrs;
+        kdst__free(memory, plan->steps[i].panels.data, plan->steps[i].panels.bytes);
         if (attrs != NULL && op->release_attrs != NULL) op->release_attrs(attrs);
         if (attrs != NULL) kdst__free(memory, attrs, op->attr_bytes);
     }
@@ -88,6 +89,42 @@ static void free_batch(kdst__plan *plan, const kdst_trace *trace, const kdst_tra
     }
 }
 
+kdst__conv2d_shape kdst__step_conv2d(const kdst__step *step, const int64_t *x, const int64_t *weight, const int64_t *y)
+{
+    const kdst__conv2d_attrs *attrs = step->attrs;
+    return (kdst__conv2d_shape){
+        .n = x[0],
+        .c = x[1],
+        .h = x[2],
+        .w = x[3],
+        .o = weight[0],
+        .kh = weight[2],
+        .kw = weight[3],
+        .p = y[2],
+        .q = y[3],
+        .stride = {attrs->stride[0], attrs->stride[1]},
+        .padding = {attrs->padding[0], attrs->padding[1]},
+        .dilation = {attrs->dilation[0], attrs->dilation[1]},
+        .groups = attrs->groups};
+}
+
+kdst_status kdst__plan_pack(kdst__plan *plan)
+{
+    kdst__memory *memory = kdst__context_memory(plan->base.ctx);
+    for (int64_t i = 0; i < plan->step_count; i++) {
+        kdst__step *step = &plan->steps[i];
+        const int64_t *slots = &plan->inputs[step->first_input];
+        if (step->dropped || step->op != &kdst__op_conv2d || plan->slots[slots[1]].weight == NULL) continue;
+        const kdst_tensor *weight = plan->slots[slots[1]].weight;
+        const kdst__conv2d_shape shape =
+            kdst__step_conv2d(step, plan->slots[slots[0]].shape, weight->shape, plan->slots[step->output].shape);
+        if (kdst__conv2d_pack(
+                kdst__tensor_compute(weight), memory, weight->dtype, &shape, kdst__tensor_data(weight), &step->panels))
+            return kdst__fail_memory(plan->base.ctx, "frozen");
+    }
+    return KDST_STATUS_OK;
+}
+
 kdst_status kdst__plan_create(const kdst_trace *trace, const kdst_trace *larger, kdst__plan **out)
 {
     kdst_context *ctx = trace->base.ctx;
@@ -111,6 +148,7 @@ kdst_status kdst__plan_create(const kdst_trace *trace, const kdst_trace *larger,
     if (status == KDST_STATUS_OK) {
         free_batch(plan, trace, larger);
         status = kdst__plan_fold(plan);
+        if (status == KDST_STATUS_OK) status = kdst__plan_pack(plan);
     }
     if (status != KDST_STATUS_OK) {
         kdst__handle_release(plan);
