@@ -7,6 +7,7 @@
 #ifndef KDST_TESTS_REFERENCE_H
 #define KDST_TESTS_REFERENCE_H
 
+#include "compute/class_loss.h"
 #include "compute/compute.h"
 
 /* gemm.c: c += a b; size[i] for the element c[i]. */
@@ -100,5 +101,36 @@ void reference_adam(
 void reference_rmsprop(
     double rate, double alpha, double eps, double momentum, double weight_decay, double g, double *v,
     double *mean /* NULL: not centered */, double *b /* NULL: no momentum */, double *w);
+
+/* rows.c: rows named by a list; `terms` adds up the sizes of what is added. */
+void reference_rows_select(
+    int64_t outer, int64_t size, int64_t n, int64_t inner, const int32_t *indices, const double *x, double *y);
+void reference_rows_add(
+    int64_t outer, int64_t size, int64_t n, int64_t inner, const int32_t *indices, const double *dy, double *dx,
+    double *terms);
+void reference_rows_place(
+    int64_t n, int64_t inner, const int32_t *indices, const double *x, int32_t accumulate, double *y);
+
+/* gather.c */
+void reference_gather(const kdst__gather_shape *s, const int32_t *indices, const double *x, double *y);
+void reference_gather_backward(
+    const kdst__gather_shape *s, const int32_t *indices, const double *dy, double *dx, double *size);
+
+/* pair_loss.c: one pair of KDST__L1 …, and the derivative by x or by t */
+double reference_pair_loss(int32_t kind, double p, double x, double t, double w, double v);
+double reference_pair_loss_slope(int32_t kind, double p, double x, double t, double w, double v, int32_t of_target);
+
+/* class_loss.c: rows and the sizes of their sums are set, gradients are added to. */
+void reference_class_loss(const kdst__class_loss *c, const double *l, double *rows, double *size, double *total);
+void reference_class_loss_backward(const kdst__class_loss *c, double scale, const double *dy, double *dl);
+void reference_class_loss_softmax_backward(
+    const kdst__class_loss *c, const double *p, double scale, const double *dy, double *dz, double *size);
+
+/* normalize.c: backward adds. */
+void reference_normalize(
+    int64_t outer, int64_t n, int64_t inner, double eps, const double *x, double *y, double *lengths);
+void reference_normalize_backward(
+    int64_t outer, int64_t n, int64_t inner, double eps, int32_t null_gradient, const double *y, const double *dy,
+    const double *lengths, double *dx, double *size);
 
 #endif
