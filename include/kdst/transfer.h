@@ -127,13 +127,13 @@ KDST_API KDST_NODISCARD kdst_status kdst_pair_angles(kdst_tensor *x, kdst_tensor
 
 /** Deep mutual learning (Zhang et al., CVPR 2018): the loss of one network among M.
  *
- *  value = CE(s, labels) + (1/(M-1)) sum_j KL(softmax(t_j) || softmax(s)), averaged over the batch; the peers' logits t are kdst_loss_run's
- *  teacher, [M - 1, B, K], or [B, K] of one peer
+ *  value = CE(s, labels) + T^2/(M-1) sum_j KL(softmax(t_j/T) || softmax(s/T)), averaged over the batch; the peers' logits t are
+ *  kdst_loss_run's teacher, [M - 1, B, K], or [B, K] of one peer
  *
  *  @param      ctx      context; retained by the loss
  *  @param      options  nullable, copied; schema "loss.mutual": average 0 | 1 = 1 (over the peers), target "each" | "ensemble" (the mean
- *                       of their predictions), smoothing [0,1] = 0 of the labels, log_eps [0,1] = 0 (see the option's help),
- *                       preset "none" | "official" (sum, smoothing 0.1, log_eps 1e-8)
+ *                       of their predictions), temperature (0,1e100) = 1 (T, the paper's), smoothing [0,1] = 0 of the labels,
+ *                       log_eps [0,1] = 0 (see the option's help), preset "none" | "official" (sum, smoothing 0.1, log_eps 1e-8)
  *  @param[out] out      new; released with kdst_loss_release
  *  @status INVALID_ARGUMENT (NULL, option), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */

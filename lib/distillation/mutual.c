@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deep mutual learning (Zhang et al., CVPR 2018): the loss of one network among M, whose predictions are constants for it.
  *
- * L = CE(z, y) + w sum_j KL(p_j || p) / B over the peers' p_j = softmax(z_j), p = softmax(z); w = 1 / (M - 1) with `average`, else 1
- * (the authors' code). dL/dz = [p - e_y + w sum_j (p - p_j)] / B. target "ensemble": KL(mean_j p_j || p) alone.
+ * L = CE(z, y) + w T^2 sum_j KL(p_j || p) / B over the peers' p_j = softmax(z_j / T), p = softmax(z / T); w = 1 / (M - 1) with `average`,
+ * else 1 (the authors' code); T = 1 in both. dL/dz = [softmax(z) - e_y + w T sum_j (p - p_j)] / B. target "ensemble": KL(mean_j p_j || p).
  * The authors' code smooths the labels and takes log(eps + p_j / (p + eps)) with eps = 1e-8: options smoothing and log_eps.
  */
 #include "distillation/features.h"
@@ -15,6 +15,8 @@ static const kdst__option options[] = {
     KDST__INT(kdst__feature_settings, average, 1, 0, 1, "1: mean over the peers, 0: sum"),
     KDST__CHOICE(
         kdst__feature_settings, target, "each", "each|ensemble", "every peer's prediction, or the mean of them"),
+    KDST__FLOAT_OPEN(
+        kdst__feature_settings, temperature, 1, 0, 1e100, "T of the divergences, which are multiplied by its square"),
     KDST__FLOAT(kdst__feature_settings, smoothing, 0, 0, 1, "label smoothing of the cross-entropy, over all classes"),
     KDST__FLOAT(kdst__feature_settings, log_eps, 0, 0, 1, "eps in log(eps + p_j / (p + eps)); 0: the plain logarithm"),
     {"preset", KDST_OPTION_CHOICE, 0, 0, 0, 0, "none|official", "none", 1, offsetof(kdst__feature_settings, mode), 0,
@@ -25,16 +27,16 @@ static const kdst__preset presets[] = {
 const kdst__schema kdst__schema_loss_mutual = {
     "loss.mutual", options, KDST__COUNT(options), presets, KDST__COUNT(presets)};
 
-/* log softmax of z [k]. */
-static void log_softmax(int64_t k, const double *z, double *out)
+/* log softmax of z / by, z [k]. */
+static void log_softmax(int64_t k, const double *z, double by, double *out)
 {
     double top = z[0], sum = 0;
     for (int64_t i = 1; i < k; i++)
         top = z[i] > top ? z[i] : top;
     for (int64_t i = 0; i < k; i++)
-        sum += exp(z[i] - top);
+        sum += exp((z[i] - top) / by);
     for (int64_t i = 0; i < k; i++)
-        out[i] = z[i] - top - log(sum);
+        out[i] = (z[i] - top) / by - log(sum);
 }
 
 /* Cross-entropy to the smoothed label; grad [k] = its gradient for the logits. */
@@ -81,12 +83,12 @@ static double floored_part(int64_t k, const double *log_p, const double *log_q, 
 
 /* log of the mean of the peers' predictions at row b; t [peers, rows, k]. */
 static void
-mean_prediction(int64_t peers, int64_t rows, int64_t k, int64_t b, const double *t, double *log_q, double *q)
+mean_prediction(int64_t peers, int64_t rows, int64_t k, int64_t b, const double *t, double by, double *log_q, double *q)
 {
     for (int64_t i = 0; i < k; i++)
         q[i] = 0;
     for (int64_t j = 0; j < peers; j++) {
-        log_softmax(k, t + (j * rows + b) * k, log_q);
+        log_softmax(k, t + (j * rows + b) * k, by, log_q);
         for (int64_t i = 0; i < k; i++)
             q[i] += exp(log_q[i]) / (double)peers;
     }
@@ -94,23 +96,24 @@ mean_prediction(int64_t peers, int64_t rows, int64_t k, int64_t b, const double 
         log_q[i] = log(q[i]);
 }
 
-/* scratch [4, k] */
+/* scratch [3, k] */
 static double
 row(const kdst__feature_settings *c, const kdst__features *s, const kdst__features *t, int32_t label, int64_t b,
     double *scratch, double *grad)
 {
     int64_t rows = s->shape[0], k = s->shape[1], peers = t->rank == 3 ? t->shape[0] : 1;
-    double *log_p = scratch, *log_q = log_p + k, *q = log_q + k;
-    log_softmax(k, s->x + b * k, log_p);
+    double *log_p = scratch, *log_q = log_p + k, *q = log_q + k, by = c->temperature;
+    log_softmax(k, s->x + b * k, 1, log_p);
     double value = hard_part(k, log_p, label, c->smoothing, grad);
+    log_softmax(k, s->x + b * k, by, log_p);
     int64_t targets = c->target == ENSEMBLE ? 1 : peers;
-    double w = c->average ? 1 / (double)targets : 1;
+    double w = (c->average ? 1 / (double)targets : 1) * by;
     for (int64_t j = 0; j < targets; j++) {
         if (c->target == ENSEMBLE)
-            mean_prediction(peers, rows, k, b, t->x, log_q, q);
+            mean_prediction(peers, rows, k, b, t->x, by, log_q, q);
         else
-            log_softmax(k, t->x + (j * rows + b) * k, log_q);
-        value += w *
+            log_softmax(k, t->x + (j * rows + b) * k, by, log_q);
+        value += w * by *
             (c->log_eps > 0 ? floored_part(k, log_p, log_q, w, c->log_eps, grad)
                             : plain_part(k, log_p, log_q, w, grad));
     }

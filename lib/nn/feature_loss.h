@@ -16,7 +16,7 @@ typedef struct kdst__loss_config kdst__loss_config;
 typedef struct kdst__feature_settings {
     int32_t mode, reduction, row_norm, target;
     int64_t average;
-    double power, distance, angle, smoothing, log_eps;
+    double power, distance, angle, smoothing, log_eps, temperature;
 } kdst__feature_settings;
 
 typedef struct kdst__features {

@@ -206,9 +206,43 @@ START_TEST(test_peers_learn)
 }
 END_TEST
 
+/* With one peer and a temperature the loss is twice knowledge distillation with equal parts. */
+START_TEST(test_mutual_temperature)
+{
+    static const int32_t labels[] = {2, 0, 4};
+    for (int i = 0; i < 3; i++) {
+        char mutual[64], kd[96];
+        double value[2];
+        snprintf(mutual, sizeof mutual, "temperature=%g", (double[]){0.5, 1, 4}[i]);
+        snprintf(kd, sizeof kd, "alpha=0.5 %s", mutual);
+        kdst_loss *loss[2] = {make_loss(ctx, kdst_loss_mutual_create, mutual), make_loss(ctx, kdst_loss_kd_create, kd)};
+        kdst_tensor *s = filled(F64, SHAPE(3, 5), 2), *t = filled(F64, SHAPE(3, 5), 3), *y = from_labels(3, labels),
+                    *grad[2] = {NULL, NULL};
+        for (int k = 0; k < 2; k++) {
+            expect_ok(kdst_tensor_copy(s, 0, &grad[k]));
+            expect_ok(kdst_loss_compute(loss[k], s, t, y, &value[k], grad[k]));
+        }
+        expect_near(value[0], 2 * value[1], 1e-12, mutual);
+        double *wanted = doubles(grad[1]);
+        for (int k = 0; k < 15; k++)
+            wanted[k] *= 2;
+        expect_close(grad[0], wanted);
+        free(wanted);
+        for (int k = 0; k < 2; k++) {
+            kdst_tensor_release(grad[k]);
+            kdst_loss_release(loss[k]);
+        }
+        kdst_tensor_release(y);
+        kdst_tensor_release(t);
+        kdst_tensor_release(s);
+    }
+}
+END_TEST
+
 static void build(TCase *tests)
 {
     tcase_add_test(tests, test_hint_reductions);
+    tcase_add_test(tests, test_mutual_temperature);
     tcase_add_test(tests, test_attention_of_zeros);
     tcase_add_test(tests, test_relations_of_few);
     tcase_add_test(tests, test_ensembles);

@@ -33,6 +33,8 @@ static const feature_row rows[] = {
     {kdst_loss_mutual_create, "target=ensemble", 2, {2, 4}, 3, {3, 2, 4}, 1},
     {kdst_loss_mutual_create, "preset=official", 2, {3, 6}, 3, {2, 3, 6}, 1},
     {kdst_loss_mutual_create, "average=0 log_eps=0.01", 2, {2, 3}, 3, {2, 2, 3}, 1},
+    {kdst_loss_mutual_create, "temperature=3", 2, {3, 4}, 3, {2, 3, 4}, 1},
+    {kdst_loss_mutual_create, "temperature=0.5 target=ensemble log_eps=0.01", 2, {2, 3}, 3, {2, 2, 3}, 1},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -5,7 +5,7 @@
 
 #include "distillation.h"
 
-#define MAX_INPUTS 8
+#define MAX_INPUTS 10
 
 typedef struct background_case {
     run *r;

@@ -31,6 +31,12 @@ static void shape_of(const kdst_tensor *t, int64_t from, int64_t *shape)
         shape[i - from] = kdst_tensor_get_size(t, i);
 }
 
+/* What a case may show besides its loss. */
+static void expect_optional(background_case *c, const char *name, kdst_tensor *got)
+{
+    if (fields_find(&c->expected, name)) expect_tensor(c, name, got);
+}
+
 /* ---- hints ---- */
 
 /* Sets a parameter of the regressor to the input of this name. */
@@ -42,20 +48,49 @@ static kdst_tensor *set_parameter(background_case *c, kdst_layer *layer, const c
     return own;
 }
 
+/* Whether a regressor's description has this part: "…, BN, ReLU" and not "…, no BN, without ReLU". */
+static bool has_part(const char *text, const char *part)
+{
+    const char *at = strstr(text, part);
+    return at && !(at - text >= 3 && !strncmp(at - 3, "no ", 3)) &&
+        !(at - text >= 8 && !strncmp(at - 8, "without ", 8)) && strncmp(at + strlen(part), " off", 4);
+}
+
+/* The 1x1 convolution when the text names no bias, batch norm or ReLU, else the convolution by the sizes of the maps. */
 static kdst_layer *regressor_of(background_case *c, const char *text, kdst_tensor *student, kdst_tensor *teacher)
 {
     settings s = new_settings();
     kdst_layer *layer = NULL;
     int64_t from[3] = {0}, to[3] = {0};
+    bool bias = has_part(text, "bias"), norm = has_part(text, "BN"), relu = has_part(text, "ReLU");
+    if (strncmp(text, "conv", 4) && strncmp(text, "transposed conv", 15))
+        problem(c->v, "regressor \"%.64s\" is unknown", text);
     shape_of(student, 1, from);
     shape_of(teacher, 1, to);
-    set_text(&s, "kind", strstr(text, "BN") && !strstr(text, "no BN") ? "conv" : "conv1x1");
+    relu = fields_flag_or(&c->params, "use_relu", relu);
+    set_text(&s, "kind", bias || norm || relu ? "conv" : "conv1x1");
+    set_int(&s, "batch_norm", norm);
+    set_int(&s, "relu", relu);
     set_text(&s, "dtype", kdst_dtype_get_name(c->dtype));
     if (s.status) problem(c->v, "regressor: %s", kdst_status_name(s.status));
     if (sound(c->v))
         check(c->v, c->r->ctx, kdst_layer_regressor_create(c->r->ctx, from, to, s.options, &layer), "regressor");
     kdst_options_release(s.options);
     return layer;
+}
+
+/* A bias in front of batch norm has no effect: what float32 leaves of its gradient is measured by the weight's. */
+static void expect_bias_grad(background_case *c, kdst_tensor *bias)
+{
+    array weight;
+    double most = 0.01, of_max = c->of_max;
+    if (!array_get(c->r, &c->expected, "grad_weight", KDST_DTYPE_FLOAT64, -1, NULL, &weight)) return;
+    for (int64_t i = 0; i < weight.count; i++)
+        most = fmax(most, fabs(weight.values[i]));
+    c->of_max *= most / 0.01;
+    expect_grad(c, "grad_bias", bias);
+    c->of_max = of_max;
+    array_free(&weight);
 }
 
 /* The hint behind a regressor: its output, the loss, and gradients of features and parameters. */
@@ -77,11 +112,14 @@ static void run_regressed(background_case *c, kdst_loss *loss, const char *text,
         check(c->v, ctx, kdst_loss_run(loss, regressed, ft, NULL, &result), "loss_run") &&
         check(c->v, ctx, kdst_tensor_get_value(result, &value), "loss_run") &&
         check(c->v, ctx, kdst_backward(result, NULL, NULL), "backward")) {
-        if (fields_find(&c->expected, "regressed")) expect_tensor(c, "regressed", regressed);
+        expect_optional(c, "regressed", regressed);
         expect_number(c, "loss", value);
         expect_grad(c, "grad_f_s", fs);
         for (int i = 0; i < 4; i++)
-            if (own[i]) expect_grad(c, parameters[i][2], own[i]);
+            if (i == 1 && own[1] && own[2])
+                expect_bias_grad(c, own[1]);
+            else if (own[i])
+                expect_grad(c, parameters[i][2], own[i]);
     }
     kdst_tensor_release(result);
     kdst_tensor_release(regressed);
@@ -115,7 +153,7 @@ static void expect_map(background_case *c, const char *name, kdst_tensor *f, con
     }
     if (check(c->v, c->r->ctx, kdst_adaptive_avg_pool2d(f, size[0], size[1], &pooled), name) &&
         check(c->v, c->r->ctx, kdst_attention_map(pooled, power, &map), name))
-        expect_tensor(c, name, map);
+        expect_optional(c, name, map);
     kdst_tensor_release(map);
     kdst_tensor_release(pooled);
 }
@@ -141,7 +179,7 @@ void run_attention(background_case *c)
 static void expect_gram(background_case *c, const char *name, kdst_tensor *f, const kdst_options *options)
 {
     kdst_tensor *gram = NULL;
-    if (check(c->v, c->r->ctx, kdst_similarity_matrix(f, options, &gram), name)) expect_tensor(c, name, gram);
+    if (check(c->v, c->r->ctx, kdst_similarity_matrix(f, options, &gram), name)) expect_optional(c, name, gram);
     kdst_tensor_release(gram);
 }
 
@@ -195,15 +233,24 @@ void run_relational(background_case *c, const char *kind)
 
 /* ---- networks that teach each other ---- */
 
-enum { MOST_NETWORKS = 6 };
+enum { MOST_NETWORKS = 7 }; /* MAX_INPUTS holds the labels, too */
 
 static int64_t networks_of(background_case *c)
 {
     int64_t count = fields_whole(&c->params, "networks");
-    if (fields_number(&c->params, "T") != 1) problem(c->v, "T is not 1");
-    fields_inform(&c->params, "kl");
     if (count < 2 || count > MOST_NETWORKS) problem(c->v, "networks is %lld", (long long)count);
     return sound(c->v) ? count : 0;
+}
+
+/* The loss of one network; all parameters are optional. */
+static kdst_loss *mutual_loss(background_case *c)
+{
+    settings s = new_settings();
+    const char *kl = fields_text_or(&c->params, "kl", "mean over peers");
+    set_float(&s, "temperature", fields_number_or(&c->params, "T", 1));
+    set_float(&s, "log_eps", fields_number_or(&c->params, "log_eps", 0));
+    set_int(&s, "average", strstr(kl, "sum over peers") == NULL);
+    return loss_of(c, kdst_loss_mutual_create, &s);
 }
 
 /* All logits but those of network i, [M - 1, B, K]. */
@@ -230,14 +277,12 @@ static double cross_entropy_of(background_case *c, kdst_tensor *z, kdst_tensor *
 
 void run_mutual(background_case *c)
 {
-    settings s = new_settings();
     int64_t count = networks_of(c);
     kdst_tensor *z[MOST_NETWORKS] = {NULL}, *labels = input(c, "labels", false);
     double sum = 0, value = NAN;
-    set_float(&s, "log_eps", fields_number(&c->params, "log_eps"));
-    kdst_loss *loss = loss_of(c, kdst_loss_mutual_create, &s);
+    kdst_loss *loss = mutual_loss(c);
     for (int64_t i = 0; i < count; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "z%d", (int)i);
         z[i] = input(c, name, true);
     }
@@ -259,16 +304,29 @@ void run_mutual(background_case *c)
 
 /* ---- their schedule ---- */
 
-typedef struct pair {
-    kdst_layer *model[2];
-    kdst_optimizer *optimizer[2];
+typedef struct group {
+    int64_t count;
+    kdst_layer *model[MOST_NETWORKS];
+    kdst_optimizer *optimizer[MOST_NETWORKS];
     kdst_loss *loss;
     kdst_peers *peers;
-} pair;
+} group;
 
-static bool make_network(background_case *c, pair *p, int i, double rate)
+/* The networks w0, w1, … that the case has. */
+static int64_t weights_of(background_case *c)
 {
-    char name[8];
+    char name[16] = "w0";
+    int64_t count = 0;
+    while (count < MOST_NETWORKS && fields_find(&c->inputs, name))
+        snprintf(name, sizeof name, "w%d", (int)++count);
+    if (fields_number_or(&c->params, "networks", (double)count) != (double)count)
+        problem(c->v, "networks: there are weights of %lld", (long long)count);
+    return count;
+}
+
+static void make_network(background_case *c, group *p, int i, double rate)
+{
+    char name[16];
     settings s = new_settings(), o = new_settings();
     kdst_context *ctx = c->r->ctx;
     snprintf(name, sizeof name, "w%d", i);
@@ -276,26 +334,29 @@ static bool make_network(background_case *c, pair *p, int i, double rate)
     set_int(&s, "bias", 0);
     set_text(&s, "dtype", kdst_dtype_get_name(c->dtype));
     set_float(&o, "learning_rate", rate);
-    bool made = w && !s.status && !o.status &&
-        check(c->v, ctx,
-              kdst_layer_linear_create(
-                  ctx, kdst_tensor_get_size(w, 1), kdst_tensor_get_size(w, 0), s.options, &p->model[i]),
-              name) &&
-        set_parameter(c, p->model[i], "weight", name) &&
+    if (s.status || o.status) problem(c->v, "params: %s", kdst_status_name(s.status ? s.status : o.status));
+    if (sound(c->v))
+        check(
+            c->v, ctx,
+            kdst_layer_linear_create(
+                ctx, kdst_tensor_get_size(w, 1), kdst_tensor_get_size(w, 0), s.options, &p->model[i]),
+            name);
+    if (sound(c->v) && set_parameter(c, p->model[i], "weight", name) &&
         check(c->v, ctx, kdst_optimizer_sgd_create(ctx, o.options, &p->optimizer[i]), name) &&
-        check(c->v, ctx, kdst_optimizer_add_layer(p->optimizer[i], p->model[i]), name) &&
+        check(c->v, ctx, kdst_optimizer_add_layer(p->optimizer[i], p->model[i]), name))
         check(c->v, ctx, kdst_peers_add(p->peers, p->model[i], p->optimizer[i]), name);
     kdst_options_release(o.options);
     kdst_options_release(s.options);
-    return made;
 }
 
-/* Steps on x [steps, B, D], labels [steps, B]; losses [steps, 2], and their sum. */
-static void run_steps(background_case *c, pair *p, kdst_tensor *x, kdst_tensor *labels, int64_t steps)
+enum { MOST_STEPS = 64 };
+
+/* Steps on x [steps, B, D], labels [steps, B]; losses [steps, count], and their sum. */
+static void run_steps(background_case *c, group *p, kdst_tensor *x, kdst_tensor *labels, int64_t steps)
 {
     kdst_tensor *losses = NULL;
-    const int64_t shape[2] = {steps, 2};
-    double both[2], sum = 0, all[64];
+    const int64_t shape[2] = {steps, p->count};
+    double sum = 0, all[MOST_STEPS * MOST_NETWORKS];
     for (int64_t i = 0; i < steps && sound(c->v); i++) {
         kdst_tensor *row = NULL, *batch = NULL, *label_row = NULL, *y = NULL;
         const int64_t flat[2] = {kdst_tensor_get_size(x, 1), kdst_tensor_get_size(x, 2)};
@@ -303,9 +364,9 @@ static void run_steps(background_case *c, pair *p, kdst_tensor *x, kdst_tensor *
             check(c->v, c->r->ctx, kdst_reshape(row, 2, flat, &batch), "x") &&
             check(c->v, c->r->ctx, kdst_slice(labels, 0, i, i + 1, 1, &label_row), "labels") &&
             check(c->v, c->r->ctx, kdst_reshape(label_row, 1, flat, &y), "labels") &&
-            check(c->v, c->r->ctx, kdst_peers_step(p->peers, batch, y, both, 2), "peers_step"))
-            for (int k = 0; k < 2; k++)
-                sum += all[2 * i + k] = both[k];
+            check(c->v, c->r->ctx, kdst_peers_step(p->peers, batch, y, all + i * p->count, p->count), "peers_step"))
+            for (int64_t k = 0; k < p->count; k++)
+                sum += all[i * p->count + k];
         kdst_tensor_release(y);
         kdst_tensor_release(label_row);
         kdst_tensor_release(batch);
@@ -323,24 +384,26 @@ static void run_steps(background_case *c, pair *p, kdst_tensor *x, kdst_tensor *
 
 void run_mutual_schedule(background_case *c)
 {
-    settings s = new_settings(), o = new_settings();
-    pair p = {.loss = loss_of(c, kdst_loss_mutual_create, &s)};
+    settings o = new_settings();
+    group p = {.count = weights_of(c), .loss = mutual_loss(c)};
     kdst_tensor *x = input(c, "x", false), *labels = input(c, "labels", false), *w = NULL;
     double rate = fields_number(&c->params, "lr");
     int64_t steps = fields_whole(&c->params, "steps");
     set_text(&o, "schedule", fields_text(&c->params, "mode"));
-    if (sound(c->v) && (steps < 1 || steps > 32 || kdst_tensor_get_size(x, 0) != steps))
+    if (sound(c->v) && (steps < 1 || steps > MOST_STEPS || kdst_tensor_get_size(x, 0) != steps))
         problem(c->v, "steps do not fit");
     if (sound(c->v)) check(c->v, c->r->ctx, kdst_peers_create(c->r->ctx, p.loss, o.options, &p.peers), "peers");
-    if (sound(c->v) && make_network(c, &p, 0, rate) && make_network(c, &p, 1, rate)) {
-        run_steps(c, &p, x, labels, steps);
-        for (int i = 0; i < 2 && sound(c->v); i++)
-            if (check(c->v, c->r->ctx, kdst_layer_find(p.model[i], "weight", &w), "weight"))
-                expect_tensor(c, i ? "w1_after" : "w0_after", w);
+    for (int i = 0; i < p.count && sound(c->v); i++)
+        make_network(c, &p, i, rate);
+    if (sound(c->v)) run_steps(c, &p, x, labels, steps);
+    for (int i = 0; i < p.count && sound(c->v); i++) {
+        char name[16];
+        snprintf(name, sizeof name, "w%d_after", i);
+        if (check(c->v, c->r->ctx, kdst_layer_find(p.model[i], "weight", &w), "weight")) expect_tensor(c, name, w);
     }
     kdst_options_release(o.options);
     kdst_peers_release(p.peers);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < p.count; i++) {
         kdst_optimizer_release(p.optimizer[i]);
         kdst_layer_release(p.model[i]);
     }
@@ -348,6 +411,8 @@ void run_mutual_schedule(background_case *c)
 }
 
 /* ---- several teachers ---- */
+
+enum { MAX_TEACHERS = 64 };
 
 /* softmax(z / T) */
 static void expect_target(background_case *c, kdst_tensor *z, double temperature)
@@ -363,21 +428,42 @@ static void expect_target(background_case *c, kdst_tensor *z, double temperature
     kdst_tensor_release(by);
 }
 
+/* Weights of the teachers: a list in params or an input [M]. */
+static void set_weights(background_case *c, settings *s)
+{
+    const cJSON *list = fields_find(&c->params, "weights"), *item;
+    double w[MAX_TEACHERS];
+    int64_t count = 0;
+    array a = {0};
+    if (!list && !fields_find(&c->inputs, "weights")) return;
+    if (!list && array_get(c->r, &c->inputs, "weights", 0, 1, (const int64_t[]){ANY_SIZE}, &a))
+        for (; count < a.count && count < MAX_TEACHERS; count++)
+            w[count] = a.values[count];
+    cJSON_ArrayForEach(item, list) if (cJSON_IsNumber(item) && count < MAX_TEACHERS) w[count++] = item->valuedouble;
+    array_free(&a);
+    if (!count) return; /* null: equal */
+    kdst_status status = kdst_options_set_floats(s->options, "weights", w, count);
+    if (status) s->status = status;
+}
+
 void run_ensemble(background_case *c)
 {
     settings s = new_settings(), k = new_settings();
     double temperature = fields_number(&c->params, "T");
     kdst_tensor *teachers = input(c, "teachers", false), *z = input(c, "z", true), *logits = NULL, *labels = NULL;
     set_text(&s, "mode", fields_text(&c->params, "mode"));
+    set_weights(c, &s);
     set_float(&s, "temperature", temperature);
     set_float(&k, "temperature", temperature);
-    set_float(&k, "alpha", 1);
+    set_float(&k, "alpha", fields_number_or(&c->params, "alpha", 1));
     kdst_loss *loss = loss_of(c, kdst_loss_kd_create, &k);
     if (s.status) problem(c->v, "params: %s", kdst_status_name(s.status));
     if (sound(c->v) && check(c->v, c->r->ctx, kdst_ensemble_logits(teachers, s.options, &logits), "ensemble_logits")) {
         const int64_t rows = kdst_tensor_get_size(z, 0);
-        expect_target(c, logits, temperature);
-        if (check(c->v, c->r->ctx, kdst_tensor_create(c->r->ctx, KDST_DTYPE_INT32, 1, &rows, &labels), "labels"))
+        if (fields_find(&c->expected, "target")) expect_target(c, logits, temperature);
+        if (fields_find(&c->inputs, "labels"))
+            expect_loss(c, loss, z, logits, input(c, "labels", false), "loss", "grad_z");
+        else if (check(c->v, c->r->ctx, kdst_tensor_create(c->r->ctx, KDST_DTYPE_INT32, 1, &rows, &labels), "labels"))
             expect_loss(c, loss, z, logits, labels, "loss", "grad_z");
     }
     kdst_options_release(s.options);

@@ -311,9 +311,36 @@ def background_case(check, head, case):
 
 def may_miss_of(case, path):
     """What stands in some cases of a kind alone, or has a standard."""
-    optional = {'fitnet': {'regressed'}, 'rkd_distance': {'dist_s', 'dist_t', 'reduction'},
-                'rkd_angle': {'angle_s', 'reduction'}}.get(case['kind'], set())
+    optional = {'fitnet': {'regressed'}, 'attention_transfer': {'att_s', 'att_t'},
+                'similarity_preserving': {'gram_s', 'gram_t'}, 'rkd_distance': {'dist_s', 'dist_t', 'reduction'},
+                'rkd_angle': {'angle_s', 'reduction'}, 'dml': {'T', 'log_eps'},
+                'teacher_ensemble': {'target'}}.get(case['kind'], set())
     return len(path) == 4 and path[-1] in optional
+
+
+def background_options(check, head, cases):
+    """Parameters that none of the vectors has: what changes nothing passes, what changes something fails."""
+    def regressor(text):
+        return dict(cases['fitnet_reg_same']['params'], regressor=text)
+
+    plain = cases['fitnet_reg_same']['params']['regressor']
+    ensemble, four, two = (cases[name]['params'] for name in ('ensemble_mean_probability', 'dml_four', 'dml_two'))
+    schedule = cases['dml_schedule_alternating']['params']
+    for name, params, passes in (
+            ('fitnet_reg_same', dict(regressor(plain), use_relu=True), True),
+            ('fitnet_reg_same', dict(regressor(plain), use_relu=False), False),
+            ('fitnet_reg_same', regressor(plain.replace('ReLU', 'no ReLU')), False),
+            ('fitnet_reg_same', regressor(plain.replace('BN', 'no BN')), False),
+            ('ensemble_mean_probability', dict(ensemble, weights=[2, 2, 2]), True),
+            ('ensemble_mean_probability', dict(ensemble, weights=[1, 2, 3]), False),
+            ('ensemble_mean_probability', dict(ensemble, weights=[1, 2]), False),
+            ('dml_two', dict(two, kl=two['kl'].replace('mean over peers', 'sum over peers')), True),
+            ('dml_four', dict(four, kl=four['kl'].replace('mean over peers', 'sum over peers')), False),
+            ('dml_four', dict(four, T=2), False), ('dml_schedule_alternating', dict(schedule, networks=2), True),
+            ('dml_schedule_alternating', dict(schedule, networks=3), False),
+            ('dml_schedule_alternating', dict(schedule, log_eps=0.1), False)):
+        check.write(dict(head, cases=[dict(cases[name], params=params)]))
+        check.expect('%s with %s' % (name, params), int(passes), int(not passes))
 
 
 def background(check, manifest):
@@ -324,6 +351,7 @@ def background(check, manifest):
         if key not in seen:
             seen.add(key)
             background_case(check, head, case)
+    background_options(check, head, {case['name']: case for case in manifest['cases']})
     alter_manifests(check, dict(head, cases=[manifest['cases'][0]]))
 
 
