@@ -123,6 +123,38 @@ START_TEST(test_ties_and_zeros)
 }
 END_TEST
 
+/* The gradient of logsumexp is a distribution, however large the elements are beside their differences. */
+START_TEST(test_shifted_logsumexp)
+{
+    static const double shifts[] = {0, 4096, 1 << 20, -(1 << 20)};
+    for (int i = 0; i < 8; i++) {
+        double values[24], expected[24];
+        for (int k = 0; k < 24; k++)
+            values[k] = shifts[i % 4] + (k * 7 % 12) / 4.0;
+        for (int k = 0; k < 24; k++) {
+            double sum = 0;
+            for (int j = 0; j < 12; j++)
+                sum += exp(values[i < 4 ? k / 12 * 12 + j : j * 2 + k % 2] - values[k]);
+            expected[k] = 1 / sum;
+        }
+        const int64_t shape[] = {i < 4 ? 2 : 12, i < 4 ? 12 : 2}, axis = i < 4;
+        kdst_tensor *x = from_doubles(F32, 2, shape, values), *y = NULL,
+                    *dy = from_doubles(F32, 1, (int64_t[]){2}, (double[]){1, 1});
+        expect_ok(kdst_tensor_set_requires_grad(x, 1));
+        expect_ok(kdst_logsumexp(x, &axis, 1, 0, &y));
+        expect_ok(kdst_backward(y, dy, NULL));
+        kdst_tensor *dx = grad_of(x);
+        double *got = doubles(dx);
+        for (int k = 0; k < 24; k++)
+            ck_assert_double_eq_tol(got[k], expected[k], 1e-7);
+        free(got);
+        kdst_tensor *all[] = {x, y, dy, dx};
+        for (int k = 0; k < 4; k++)
+            kdst_tensor_release(all[k]);
+    }
+}
+END_TEST
+
 START_TEST(test_empty)
 {
     kdst_tensor *x = filled(F32, SHAPE(0, 3), 1), *y = NULL;
@@ -274,6 +306,7 @@ static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, test_definition, 0, 2);
     tcase_add_loop_test(tests, test_ties_and_zeros, 0, 2);
+    tcase_add_test(tests, test_shifted_logsumexp);
     tcase_add_test(tests, test_empty);
     tcase_add_loop_test(tests, test_bad_input, 0, FOLDS);
     tcase_add_test(tests, test_corrections);

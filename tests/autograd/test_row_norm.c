@@ -108,6 +108,54 @@ START_TEST(test_degenerate)
 }
 END_TEST
 
+typedef kdst_status (*norm_fn)(kdst_tensor *x, kdst_tensor **out);
+
+static kdst_status by_layer(kdst_tensor *x, kdst_tensor **out)
+{
+    return kdst_layer_norm(x, NULL, NULL, 2, NULL, out);
+}
+static kdst_status by_group(kdst_tensor *x, kdst_tensor **out)
+{
+    return kdst_group_norm(x, NULL, NULL, 1, NULL, out);
+}
+static kdst_status by_batch(kdst_tensor *x, kdst_tensor **out)
+{
+    return kdst_batch_norm(x, NULL, NULL, NULL, NULL, NULL, out);
+}
+
+/* y of x 2^k, and 2^k dx, do not depend on k while eps is small beside the variance: here squares overflow in float32. */
+START_TEST(test_large_scale)
+{
+    static const norm_fn norms[] = {by_layer, by_group, by_batch};
+    enum { N = 70 };
+    double y[2][N], dx[2][N];
+    for (int k = 0; k < 2; k++) {
+        double values[N], scale = ldexp(1, k ? 100 : 12);
+        for (int i = 0; i < N; i++)
+            values[i] = scale * number(i, 1);
+        kdst_tensor *x = from_doubles(F32, SHAPE(1, 1, N), values), *z = NULL, *dz = filled(F32, SHAPE(1, 1, N), 2);
+        expect_ok(kdst_tensor_set_requires_grad(x, 1));
+        expect_ok(norms[_i](x, &z));
+        expect_ok(kdst_backward(z, dz, NULL));
+        kdst_tensor *d = grad_of(x);
+        double *got_y = doubles(z), *got_d = doubles(d);
+        for (int i = 0; i < N; i++) {
+            y[k][i] = got_y[i];
+            dx[k][i] = got_d[i] * scale;
+        }
+        free(got_y);
+        free(got_d);
+        kdst_tensor *all[] = {x, z, dz, d};
+        for (int i = 0; i < 4; i++)
+            kdst_tensor_release(all[i]);
+    }
+    for (int i = 0; i < N; i++) {
+        ck_assert_double_eq_tol(y[1][i], y[0][i], 1e-5);
+        ck_assert_double_eq_tol(dx[1][i], dx[0][i], 1e-5);
+    }
+}
+END_TEST
+
 START_TEST(test_bad_input)
 {
     kdst_tensor *x = filled(F32, SHAPE(2, 6, 3), 1), *six = filled(F32, SHAPE(6), 2), *y = x;
@@ -145,6 +193,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, test_layer_norm, 0, 2);
     tcase_add_loop_test(tests, test_group_norm, 0, 2);
     tcase_add_loop_test(tests, test_degenerate, 0, 2);
+    tcase_add_loop_test(tests, test_large_scale, 0, 3);
     tcase_add_test(tests, test_bad_input);
 }
 

@@ -261,6 +261,20 @@ START_TEST(test_slopes_at_kinks)
 }
 END_TEST
 
+/* Where the function is flat or a line its slope is 0 or 1, though x^2 may overflow. */
+START_TEST(test_slopes_far_out)
+{
+    kdst_dtype dtype = real_type(_i);
+    const double most = dtype == F32 ? 3e38 : 1e308, x[] = {-most, most, -most / 1e15, most / 1e15};
+    const double steps[] = {0, 1, 0, 1}, falling[] = {1, 0, 1, 0};
+    expect_slopes(kdst_silu, dtype, x, steps);
+    expect_slopes(run_gelu_tanh, dtype, x, steps);
+    expect_slopes(kdst_log_sigmoid, dtype, x, falling);
+    expect_slopes(kdst_sigmoid, dtype, x, (double[]){0, 0, 0, 0});
+    expect_slopes(kdst_tanh, dtype, x, (double[]){0, 0, 0, 0});
+}
+END_TEST
+
 static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, test_formulas, 0, 2);
@@ -268,6 +282,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, test_bad_input, 0, ROWS);
     tcase_add_test(tests, test_numbers_out_of_range);
     tcase_add_loop_test(tests, test_slopes_at_kinks, 0, 2);
+    tcase_add_loop_test(tests, test_slopes_far_out, 0, 2);
 }
 
 int main(void)

@@ -7,6 +7,8 @@
  */
 #include "compute/simd/vector.h"
 
+#include <math.h>
+
 #define BLOCK 1024
 #define TILE 64 /* channels at once when S = 1 */
 
@@ -53,6 +55,14 @@ static void add_run(moments *all, int64_t n, const real *x)
         double d = (double)(x[i] - pivot);
         sum += d;
         squares += d * d;
+    }
+    if (!isfinite(squares)) { /* of finite values they are too large for `real` alone */
+        sum = squares = 0;
+        for (i = 0; i < n; i++) {
+            double d = (double)x[i] - (double)pivot;
+            sum += d;
+            squares += d * d;
+        }
     }
     double rest = sum / (double)n;
     merge(all, (double)n, (double)pivot + rest, squares - sum * rest);
@@ -164,12 +174,12 @@ void KDST__KERNEL(batch_norm_backward)(
             for (int64_t j = 0; j < count; j++) {
                 int64_t channel = first + j, at = (i * c + channel) * s;
                 double r = inverse[channel], factor = r * (gamma ? (double)gamma[channel] : 1.0);
-                real f = (real)factor, m = (real)mean[channel];
-                double steep = training ? factor * r * r * product[j] / size : 0;
+                real f = (real)factor, m = (real)mean[channel], narrow = (real)r;
+                double steep = training ? factor * r * product[j] / size : 0;
                 real slope = (real)steep;
-                real level = training ? (real)(factor * sum[j] / size + steep * ((double)m - mean[channel])) : 0;
+                real level = training ? (real)(factor * sum[j] / size + steep * r * ((double)m - mean[channel])) : 0;
                 for (int64_t k = 0; k < s; k++)
-                    dx[at + k] += f * dy[at + k] - slope * (x[at + k] - m) - level;
+                    dx[at + k] += f * dy[at + k] - slope * ((x[at + k] - m) * narrow) - level;
             }
     }
 }

@@ -4,7 +4,7 @@
  * max, min     y = largest, smallest x, NaN when one is;   dx += dy / m where x = y, m being how many are
  * variance     y = sum (x - mean x)^2 / (n - p);           dx += dy 2 (x - mean x) / (n - p)
  * std          y = sqrt variance;                          dx += dy (x - mean x) / (y (n - p)), 0 where y is
- * logsumexp    y = c + ln sum e^(x - c), c = max x;        dx += dy e^(x - y)
+ * logsumexp    y = c + ln sum e^(x - c), c = max x;        dx += dy e^(x - c) / sum e^(x - c), which needs no digits of y
  * norm         y = sqrt sum x^2;                           dx += dy x / y, 0 where y is
  *
  * Sums are taken in double. Columns go side by side, BLOCK at a time; a single column that is contiguous is folded into
@@ -90,13 +90,20 @@ static void exponentials(int64_t n, int64_t step, int64_t width, const real *x, 
     }
 }
 
-static void log_sum_exp(int64_t n, int64_t step, int64_t width, const real *x, double *acc)
+/* c and sum e^(x - c) of each column. */
+static void sum_exp(int64_t n, int64_t step, int64_t width, const real *x, double *shift, double *sums)
 {
-    double shift[BLOCK] = {0};
-    gather(LARGEST, n, step, width, x, shift, shift);
+    const double zero[BLOCK] = {0};
+    gather(LARGEST, n, step, width, x, zero, shift);
     for (int64_t j = 0; j < width; j++)
         if (isinf(shift[j])) shift[j] = 0;
-    exponentials(n, step, width, x, shift, acc);
+    exponentials(n, step, width, x, shift, sums);
+}
+
+static void log_sum_exp(int64_t n, int64_t step, int64_t width, const real *x, double *acc)
+{
+    double shift[BLOCK];
+    sum_exp(n, step, width, x, shift, acc);
     for (int64_t j = 0; j < width; j++)
         acc[j] = shift[j] + log(acc[j]);
 }
@@ -167,18 +174,21 @@ add_linear(int64_t n, int64_t step, int64_t width, const real *x, const double *
             dx[i * step + j] += (real)(((double)x[i * step + j] - shift[j]) * factor[j]);
 }
 
-static void
-add_exponentials(int64_t n, int64_t step, int64_t width, const real *x, const real *y, const real *dy, real *dx)
+static void add_exponentials(int64_t n, int64_t step, int64_t width, const real *x, const real *dy, real *dx)
 {
-    real e[RUN];
+    double shift[BLOCK], sums[BLOCK];
+    real e[RUN], factor[BLOCK];
     const int one = step == 1 && width == 1;
+    sum_exp(n, step, width, x, shift, sums);
+    for (int64_t j = 0; j < width; j++)
+        factor[j] = (real)((double)dy[j] / sums[j]);
     for (int64_t i = 0; i < n;) {
         int64_t count = !one ? width : n - i < RUN ? n - i : RUN;
         for (int64_t j = 0; j < count; j++)
-            e[j] = x[j] - y[one ? 0 : j];
+            e[j] = x[j] - (real)shift[one ? 0 : j];
         KDST__KERNEL(exp)(count, e, e);
         for (int64_t j = 0; j < count; j++)
-            dx[j] += dy[one ? 0 : j] * e[j];
+            dx[j] += factor[one ? 0 : j] * e[j];
         i += one ? count : 1;
         x += one ? count : step;
         dx += one ? count : step;
@@ -195,7 +205,7 @@ static void unfold(
         return;
     }
     if (op == KDST__FOLD_LOGSUMEXP) {
-        add_exponentials(n, step, width, x, y, dy, dx);
+        add_exponentials(n, step, width, x, dy, dx);
         return;
     }
     if (op != KDST__FOLD_NORM) means(n, step, width, x, shift);

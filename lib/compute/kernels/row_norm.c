@@ -99,14 +99,15 @@ void KDST__KERNEL(row_norm_backward)(
         const real *scale = gamma ? gamma + row % period * k : NULL, m = (real)mean[row];
         const int64_t at = row * k * s;
         const sums all = row_sums(k, s, x + at, dy + at, scale, mean[row]);
-        const double r = inverse[row], steep = r * r * r * all.product / n;
-        const real slope = (real)steep, level = (real)(r * all.g / n + steep * ((double)m - mean[row]));
+        const double r = inverse[row], steep = r * r * all.product / n;
+        const real slope = (real)steep, narrow = (real)r;
+        const real level = (real)(r * all.g / n + steep * r * ((double)m - mean[row]));
         for (int64_t c = 0; c < k; c += s == 1 ? k : 1) {
             const real f = (real)(r * (scale && s > 1 ? (double)scale[c] : 1));
             const int64_t first = at + c * s, count = s == 1 ? k : s;
             for (int64_t i = 0; i < count; i++) {
                 real g = s == 1 && scale ? dy[first + i] * scale[i] : dy[first + i];
-                dx[first + i] += f * g - slope * (x[first + i] - m) - level;
+                dx[first + i] += f * g - slope * ((x[first + i] - m) * narrow) - level;
             }
         }
     }

@@ -31,6 +31,7 @@
 #define NORMAL_DENSITY ((real)0.39894228040143267794) /* 1 / sqrt(2 pi) */
 #define GELU_SCALE ((real)1.59576912160573071176)     /* 2 sqrt(2 / pi) */
 #define GELU_CUBE ((real)0.044715)
+#define GELU_FLAT ((real)1e4) /* the slope is constant there */
 
 /* Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its precision where it is small. */
 INLINE real normal(real x)
@@ -144,7 +145,7 @@ INLINE vec smooth(int32_t op, vec x, real p, real q)
 
 INLINE vec smooth_slope(int32_t op, vec x, vec dy, real p, real q)
 {
-    vec s;
+    vec s, u;
     switch (op) {
     case KDST__UNARY_LOG_SIGMOID:
         return dy * vsigmoid(-x);
@@ -155,7 +156,8 @@ INLINE vec smooth_slope(int32_t op, vec x, vec dy, real p, real q)
         return dy * (s * (1 + x * (1 - s)));
     case KDST__UNARY_GELU_TANH:
         s = vsigmoid(GELU_SCALE * (x + GELU_CUBE * x * x * x));
-        return dy * (s + x * (s * (1 - s) * (GELU_SCALE * (1 + 3 * GELU_CUBE * x * x))));
+        u = vselect((ivec)(vabs(x) < GELU_FLAT), x, (vec){0}); /* beyond, s (1 - s) is 0, and x * x may overflow */
+        return dy * (s + x * (s * (1 - s) * (GELU_SCALE * (1 + 3 * GELU_CUBE * u * u))));
     default:
         return vselect((ivec)(x > 0), dy, dy * (p * vexp(x))); /* ELU */
     }
