@@ -108,6 +108,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_nll_loss(
  *
  *  value = (1 - e) weight[y] (-log p[y]) + (e / K) sum_k weight[k] (-log p[k]) for each row, p = softmax(logits), e the label
  *  smoothing; reduced as by kdst_nll_loss. Without any of it kdst_cross_entropy is the same, and refuses logits that are not finite.
+ *  Targets that are distributions: kdst_cross_entropy_soft.
  *
  *  @param      logits   [N, K], [N, K, H, W] or other axes behind, or [K]
  *  @param      labels   int32 [N], [N, H, W] or of rank 0; each in [0, K) or ignore_index
@@ -119,6 +120,23 @@ KDST_API KDST_NODISCARD kdst_status kdst_nll_loss(
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_cross_entropy_loss(
     kdst_tensor *logits, kdst_tensor *labels, kdst_tensor *weight, const kdst_options *options, kdst_tensor **out);
+
+/** Cross-entropy of logits and distributions, such as mixed labels or a teacher's probabilities, also for each pixel.
+ *
+ *  value = -sum_k weight[k] ((1 - e) t[k] + e / K) log p[k] for each row, p = softmax(logits), e the label smoothing. "mean" divides by the
+ *  number of rows, whatever their weights. Targets are not checked to be distributions. The gradient flows to logits and targets;
+ *  weights are constants. An impossible class (a logit of -infinity) makes a row NaN, also where its target is 0, as in PyTorch.
+ *
+ *  @param      logits   [N, K], [N, K, H, W] or other axes behind, or [K]
+ *  @param      targets  t, of the same shape and type
+ *  @param      weight   [K], nullable
+ *  @param      options  nullable; schema "cross_entropy_soft": label_smoothing [0,1] = 0, reduction "mean" | "sum" | "none" = "mean"
+ *  @param[out] out      new; rank 0, or the logits' shape without the axis of classes without a reduction; released with
+ *                       kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context, option), SHAPE (also: mean of nothing), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_cross_entropy_soft(
+    kdst_tensor *logits, kdst_tensor *targets, kdst_tensor *weight, const kdst_options *options, kdst_tensor **out);
 
 #ifdef __cplusplus
 }

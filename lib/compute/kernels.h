@@ -9,6 +9,7 @@
 #define KDST_COMPUTE_KERNELS_H
 
 #include "compute/class_loss.h"
+#include "compute/soft_loss.h"
 #include "compute/compute.h"
 
 /* Windows of an image as a matrix [C T, N I J]: row (c, t) is tap t of channel c, column (n, i, j) a position; the

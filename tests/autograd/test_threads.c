@@ -171,6 +171,12 @@ static kdst_status cross_entropy_loss(kdst_context *in, kdst_tensor *const *x, k
     return status;
 }
 
+static kdst_status cross_entropy_soft(kdst_context *in, kdst_tensor *const *x, kdst_tensor **out)
+{
+    (void)in;
+    return kdst_cross_entropy_soft(x[0], x[1], NULL, NULL, out);
+}
+
 static const struct thread_case {
     const char *name;
     build_fn build;
@@ -201,6 +207,7 @@ static const struct thread_case {
     {"normalize, middle axis", normalize, 1, {3}, {{7, 67, 300}}},
     {"mse_loss", mse_loss, 2, {2, 2}, {{131, 517}, {131, 517}}},
     {"cross_entropy_loss", cross_entropy_loss, 1, {4}, {{3, 21, 37, 41}}},
+    {"cross_entropy_soft", cross_entropy_soft, 2, {4, 4}, {{3, 21, 37, 41}, {3, 21, 37, 41}}},
     {"gather", gather, 1, {2}, {{257, 515}}},
     {"broadcast_to", broadcast_to, 1, {2}, {{257, 1}}},
 };

@@ -145,6 +145,22 @@ cross_entropy_loss(const gradient_case *c, kdst_context *ctx, kdst_tensor *const
     return classes(c, ctx, in[0], true, out);
 }
 
+/* p[1]: 1 weighted; p[2]: label smoothing in tenths. Both have a gradient. */
+static kdst_status
+cross_entropy_soft(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    kdst_options *options = NULL;
+    kdst_tensor *weight = NULL;
+    int64_t classes_of = kdst_tensor_get_size(in[0], kdst_tensor_get_rank(in[0]) > 1);
+    kdst_status status = options_of(c, &options);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_float(options, "label_smoothing", (double)c->p[2] / 10);
+    if (status == KDST_STATUS_OK && c->p[1]) status = weights(ctx, kdst_tensor_get_dtype(in[0]), classes_of, &weight);
+    if (status == KDST_STATUS_OK) status = kdst_cross_entropy_soft(in[0], in[1], weight, options, out);
+    kdst_tensor_release(weight);
+    kdst_options_release(options);
+    return status;
+}
+
 /* p[0]: axis; p[1]: eps in tenths (0: the default), with PyTorch's gradient below it. */
 static kdst_status normalize(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
 {
@@ -196,6 +212,12 @@ const gradient_case gradient_cases_criterion[] = {
     {"cross_entropy_loss", "pixels", cross_entropy_loss, ".", {S4(2, 3, 4, 5)}, {0, 0, 0}},
     {"cross_entropy_loss", "pixels, all of it", cross_entropy_loss, ".", {S4(2, 5, 3, 7)}, {2, 1, 1}},
     {"cross_entropy_loss", "one", cross_entropy_loss, ".", {S1(5)}, {2, 1, 10}},
+    {"cross_entropy_soft", "mean", cross_entropy_soft, "..", {S2(7, 5), S2(7, 5)}, {0, 0, 0}},
+    {"cross_entropy_soft", "weights", cross_entropy_soft, "..", {S2(3, 17), S2(3, 17)}, {0, 1, 0}},
+    {"cross_entropy_soft", "smoothing", cross_entropy_soft, "..", {S2(5, 4), S2(5, 4)}, {1, 0, 2}},
+    {"cross_entropy_soft", "all of it, views", cross_entropy_soft, "ts", {S2(4, 3), S2(7, 4)}, {0, 1, 3}},
+    {"cross_entropy_soft", "pixels", cross_entropy_soft, "..", {S4(2, 3, 4, 5), S4(2, 3, 4, 5)}, {2, 1, 1}},
+    {"cross_entropy_soft", "one", cross_entropy_soft, "..", {S1(5), S1(5)}, {2, 1, 0}},
     {"normalize", "rows", normalize, ".", {S2(3, 17)}, {1}},
     {"normalize", "columns", normalize, ".", {S2(5, 7)}, {0}},
     {"normalize", "middle", normalize, ".", {S3(2, 5, 131)}, {-2}},

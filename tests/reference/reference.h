@@ -9,6 +9,7 @@
 
 #include "compute/class_loss.h"
 #include "compute/compute.h"
+#include "compute/soft_loss.h"
 
 /* gemm.c: c += a b; size[i] for the element c[i]. */
 void reference_gemm(
@@ -125,6 +126,12 @@ void reference_class_loss(const kdst__class_loss *c, const double *l, double *ro
 void reference_class_loss_backward(const kdst__class_loss *c, double scale, const double *dy, double *dl);
 void reference_class_loss_softmax_backward(
     const kdst__class_loss *c, const double *p, double scale, const double *dy, double *dz, double *size);
+
+/* soft_loss.c: rows and the sizes of their sums are set, gradients are added to. */
+void reference_soft_loss(const kdst__soft_loss *c, const double *t, const double *l, double *rows, double *size);
+void reference_soft_loss_backward(
+    const kdst__soft_loss *c, const double *t, const double *l, const double *p, double scale, const double *dy,
+    double *dz, double *size, double *dt);
 
 /* normalize.c: backward adds. */
 void reference_normalize(
