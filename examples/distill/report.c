@@ -14,7 +14,7 @@ static const char *const colours[VARIANTS] = {"#555555", "#1f77b4", "#2ca02c", "
                                               "#8c564b", "#e377c2", "#7f7f00", "#393b79", "#637939", "#843c39", "#3182bd"};
 
 /* Student, teacher, the other variants, and a row for each generation of born-again networks. */
-enum { MAX_GROUPS = VARIANTS + 2 + MAX_MEMBERS };
+enum { MAX_GROUPS = VARIANTS + 2 + MAX_MEMBERS, MIN_PAIRS = 3 /* for a test */ };
 
 static const char style[] =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#222}"
@@ -83,6 +83,39 @@ static void gain_cell(page *p, const group *g, const group *base)
     else page_add(p, "<td class=\"%s\">%+.2f</td>", gain >= 0 ? "up" : "down", gain);
 }
 
+/* ---- the test ---- */
+
+/* Mean accuracy of the group's runs with this seed (mutual learning has several); false without one. */
+static bool accuracy_at(const group *g, uint64_t seed, double *out)
+{
+    double sum = 0;
+    int count = 0;
+    for (int i = 0; i < g->count; i++)
+        if (g->runs[i]->seed == seed) sum += last_accuracy(g->runs[i]), count++;
+    *out = sum / (count ? count : 1);
+    return count > 0;
+}
+
+/* p of a paired t-test against the baseline over the seeds that both have; NaN with fewer than three. */
+static double paired_p(const group *g, const group *base)
+{
+    double own[MAX_SEEDS], theirs[MAX_SEEDS], t, p;
+    int pairs = 0;
+    for (int i = 0; i < base->count && pairs < MAX_SEEDS; i++) {
+        uint64_t seed = base->runs[i]->seed;
+        if (accuracy_at(g, seed, &own[pairs]) && accuracy_at(base, seed, &theirs[pairs])) pairs++;
+    }
+    return g == base || pairs < MIN_PAIRS || kdst_stats_run_paired_test(own, theirs, pairs, &t, &p) ? NAN : p;
+}
+
+static void test_cell(page *p, const group *g, const group *base)
+{
+    double value = paired_p(g, base);
+    if (!isfinite(value)) page_add(p, "<td></td>");
+    else if (value < 0.001) page_add(p, "<td>&lt; 0.001</td>");
+    else page_add(p, "<td>%.3f</td>", value);
+}
+
 /* ---- grouping ---- */
 
 static bool has_prefix(const char *text, const char *prefix) { return !strncmp(text, prefix, strlen(prefix)); }
@@ -126,6 +159,13 @@ static const char *colour_of(const group *g)
     return g->teacher_net && g->runs[0]->variant == BASELINE ? "#bcbd22" : colours[g->runs[0]->variant];
 }
 
+static bool has_tests(const group *groups, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (isfinite(paired_p(&groups[i], base_of(groups, count, &groups[i])))) return true;
+    return false;
+}
+
 /* ---- parts of the page ---- */
 
 static void write_head(page *p, const experiment *e)
@@ -149,8 +189,10 @@ static void write_head(page *p, const experiment *e)
 
 static void write_table(page *p, const group *groups, int count)
 {
+    bool tests = has_tests(groups, count);
     page_add(p, "<h2>All variants</h2>\n<table><tr><th>variant</th><th>net</th><th>teacher's accuracy, %%</th><th>accuracy at the last "
-                "epoch, %%</th><th>against its baseline</th><th>best epoch, %%</th><th>NLL</th><th>ECE</th><th>seeds</th></tr>\n");
+                "epoch, %%</th><th>against its baseline</th>%s<th>best epoch, %%</th><th>NLL</th><th>ECE</th><th>seeds</th></tr>\n",
+             tests ? "<th>p</th>" : "");
     for (int i = 0; i < count; i++) {
         const group *g = &groups[i], *base = base_of(groups, count, g);
         page_add(p, "<tr%s><td>%s</td><td>", g == base ? " class=\"base\"" : "", g->title);
@@ -159,6 +201,7 @@ static void write_table(page *p, const group *groups, int count)
         cell(p, g, teacher_accuracy, 100, "%.2f");
         cell(p, g, last_accuracy, 100, "%.2f");
         gain_cell(p, g, base);
+        if (tests) test_cell(p, g, base);
         cell(p, g, best_accuracy, 100, "%.2f");
         cell(p, g, last_nll, 1, "%.4f");
         cell(p, g, last_ece, 1, "%.4f");
@@ -166,7 +209,11 @@ static void write_table(page *p, const group *groups, int count)
     }
     page_add(p, "</table>\n<p class=\"note\">Mean ± sample deviation over the seeds. The best epoch is chosen on the images it is measured on, as "
                 "in the paper; the last epoch is not. The baseline of Re-KD is the teacher's net alone, that of all others the "
-                "student's.</p>\n");
+                "student's.%s</p>\n",
+             tests ? " p: the chance of a mean difference at least as large, either way, if the variant made none (paired "
+                     "t-test on the accuracy at the last epoch of runs with the same seed). It is not adjusted for the number of "
+                     "variants in the table."
+                   : "");
 }
 
 static void write_curves(page *p, const group *groups, int count, int column, const char *title, const char *y_label, bool percent)
