@@ -185,6 +185,11 @@ static bool read_config(const option_table *t, void *settings, const char *path)
 
 /* ---- the command line ---- */
 
+static void print_help(const option_table *table)
+{
+    for (const char *const *part = table->help; *part; part++) fputs(*part, stdout);
+}
+
 int options_parse(const option_table *table, int argc, char **argv, void *settings)
 {
     struct option known[MAX_OPTIONS + 3] = {{"help", 0, 0, HELP_CODE}, {"config", 1, 0, CONFIG_CODE}};
@@ -193,7 +198,7 @@ int options_parse(const option_table *table, int argc, char **argv, void *settin
     int code;
     while ((code = getopt_long(argc, argv, "", known, NULL)) != -1) {
         bool good = false;
-        if (code == HELP_CODE) return fputs(table->help, stdout), 1;
+        if (code == HELP_CODE) return print_help(table), 1;
         if (code == CONFIG_CODE) good = read_config(table, settings, optarg);
         if (code >= FIRST_CODE)
             good = set_row(table, &table->rows[code - FIRST_CODE], settings, optarg ? optarg : "true");

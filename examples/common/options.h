@@ -37,7 +37,8 @@ typedef struct option_row {
 } option_row;
 
 typedef struct option_table {
-    const char *program, *help;
+    const char *program;
+    const char *const *help; /* parts of the text, closed by NULL: C compilers need not take long strings */
     const option_row *rows;
     int count;
 } option_table;

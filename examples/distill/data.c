@@ -106,6 +106,7 @@ bool make_loader(experiment *e, kdst_dataset *data, bool training, uint64_t seed
 {
     const settings *s = e->settings;
     kdst_options *o = NULL;
+    kdst_augmentation *a = NULL;
     kdst_status status = kdst_options_create(&o);
     if (!status) status = kdst_options_set_floats(o, "mean", e->mean, e->shape[0]);
     if (!status) status = kdst_options_set_floats(o, "deviation", e->deviation, e->shape[0]);
@@ -114,8 +115,13 @@ bool make_loader(experiment *e, kdst_dataset *data, bool training, uint64_t seed
         if (!status) status = kdst_options_set_int(o, "seed", (int64_t)seed);
         if (!status) status = kdst_options_set_int(o, "crop_padding", s->crop_padding);
         if (!status) status = kdst_options_set_int(o, "flip", s->flip);
+        if (!status) status = kdst_options_set_float(o, "mixup", s->mixup);
+        if (!status) status = kdst_options_set_float(o, "cutmix", s->cutmix);
+        if (!status && s->cutout) status = kdst_augmentation_create(e->ctx, &a);
+        if (!status && s->cutout) status = kdst_augmentation_add_cutout(a, s->cutout, NULL);
     }
-    if (!status) status = kdst_loader_create(data, training ? s->batch : 500, o, out);
+    if (!status) status = kdst_loader_create_with(data, training ? s->batch : 500, a, NULL, o, out);
+    kdst_augmentation_release(a);
     kdst_options_release(o);
     return status == KDST_STATUS_OK || explain_failure(e->ctx, "loader", status);
 }

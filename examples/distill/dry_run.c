@@ -108,6 +108,22 @@ static void print_job(const experiment *e, const job *j, const estimate *t)
     printf("\n");
 }
 
+/* Layers, output shapes, parameters and multiply-adds for one image. */
+static kdst_status print_summary(experiment *e, kdst_layer *model)
+{
+    const int64_t rank = 4, shape[] = {1, e->shape[0], e->shape[1], e->shape[2]};
+    kdst_trace *trace = NULL;
+    int64_t needed = 0;
+    kdst_status status = kdst_trace_create(model, 1, NULL, &rank, shape, NULL, &trace);
+    if (!status) status = kdst_trace_get_summary(trace, NULL, 0, &needed);
+    char *text = status ? NULL : malloc((size_t)needed + 1);
+    if (!status) status = text ? kdst_trace_get_summary(trace, text, needed, NULL) : KDST_STATUS_OUT_OF_MEMORY;
+    if (!status) printf("%s\n", text);
+    free(text);
+    kdst_trace_release(trace);
+    return status;
+}
+
 static bool print_network(experiment *e, bool teacher_net)
 {
     const settings *s = e->settings;
@@ -115,8 +131,9 @@ static bool print_network(experiment *e, bool teacher_net)
     if (!load_model(e, teacher_net, NULL, false, &model)) return false;
     printf("%s %s: %lld parameters\n", teacher_net ? "teacher" : "student", teacher_net ? s->teacher : s->student,
            (long long)kdst_layer_get_parameter_count(model));
+    kdst_status status = print_summary(e, model);
     kdst_layer_release(model);
-    return true;
+    return status == KDST_STATUS_OK || explain_failure(e->ctx, "summary", status);
 }
 
 bool dry_run(experiment *e, const job *jobs, int count)

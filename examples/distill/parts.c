@@ -65,6 +65,18 @@ bool make_loss(experiment *e, const job *j, kdst_loss **out)
     return status == KDST_STATUS_OK || explain_failure(e->ctx, variant_names[j->variant], status);
 }
 
+/* The parameters of the model, those of norms and biases without weight decay when it is to be so. */
+static kdst_status add_parameters(const settings *s, kdst_optimizer *optimizer, kdst_layer *model)
+{
+    kdst_options *o = NULL;
+    if (!s->no_decay_norms) return kdst_optimizer_add_layer(optimizer, model);
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_string(o, "no_decay", "biases_and_norms");
+    if (!status) status = kdst_optimizer_add_group(optimizer, model, "*", o, NULL);
+    kdst_options_release(o);
+    return status;
+}
+
 bool make_optimizer(experiment *e, const job *j, double rate, kdst_layer *model, kdst_optimizer **out)
 {
     const settings *s = e->settings;
@@ -74,8 +86,11 @@ bool make_optimizer(experiment *e, const job *j, double rate, kdst_layer *model,
     if (!status) status = kdst_options_set_float(o, "learning_rate", rate);
     if (!status) status = kdst_options_set_float(o, "weight_decay", s->weight_decay);
     if (!status && sgd) status = kdst_options_set_float(o, "momentum", s->momentum);
-    if (!status) status = sgd ? kdst_optimizer_sgd_create(e->ctx, o, out) : kdst_optimizer_adam_create(e->ctx, o, out);
-    if (!status) status = kdst_optimizer_add_layer(*out, model);
+    if (!status && sgd) status = kdst_optimizer_sgd_create(e->ctx, o, out);
+    else if (!status && !strcmp(s->optimizer, "adamw")) status = kdst_optimizer_adamw_create(e->ctx, o, out);
+    else if (!status && !strcmp(s->optimizer, "rmsprop")) status = kdst_optimizer_rmsprop_create(e->ctx, o, out);
+    else if (!status) status = kdst_optimizer_adam_create(e->ctx, o, out);
+    if (!status) status = add_parameters(s, *out, model);
     kdst_options_release(o);
     return status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status);
 }
@@ -93,6 +108,29 @@ static int64_t milestones_of(int64_t epochs, int64_t steps_per_epoch, int64_t ou
     return count;
 }
 
+/* exponential, polynomial and one-cycle; the first two behind a warm-up. */
+static kdst_status make_decay(experiment *e, int64_t epochs, int64_t warmup, int64_t steps_per_epoch, kdst_schedule **out)
+{
+    const char *kind = e->settings->schedule;
+    kdst_options *o = NULL;
+    kdst_schedule *decay = NULL;
+    if (!strcmp(kind, "one-cycle")) return kdst_schedule_one_cycle_create(e->ctx, epochs * steps_per_epoch, NULL, out);
+    if (!strcmp(kind, "polynomial")) {
+        kdst_status status = kdst_schedule_polynomial_create(e->ctx, epochs * steps_per_epoch, NULL, &decay);
+        if (!status) status = kdst_schedule_warmup_create(decay, warmup * steps_per_epoch, NULL, out);
+        kdst_schedule_release(decay);
+        return status;
+    }
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_float(o, "gamma", pow(0.01, 1 / (double)epochs));
+    if (!status) status = kdst_options_set_int(o, "every", steps_per_epoch);
+    if (!status) status = kdst_schedule_exponential_create(e->ctx, o, &decay);
+    if (!status) status = kdst_schedule_warmup_create(decay, warmup * steps_per_epoch, NULL, out);
+    kdst_schedule_release(decay);
+    kdst_options_release(o);
+    return status;
+}
+
 static bool make_schedule(experiment *e, const job *j, int64_t steps_per_epoch, kdst_schedule **out)
 {
     const settings *s = e->settings;
@@ -100,15 +138,18 @@ static bool make_schedule(experiment *e, const job *j, int64_t steps_per_epoch, 
     int64_t milestones[3], count = milestones_of(epochs, steps_per_epoch, milestones);
     kdst_options *o = NULL;
     kdst_status status = kdst_options_create(&o);
-    if (!status && strcmp(s->schedule, "constant")) status = kdst_options_set_int(o, "warmup", warmup * steps_per_epoch);
-    if (!status && !strcmp(s->schedule, "step")) {
+    bool step = !strcmp(s->schedule, "step"), cosine = !strcmp(s->schedule, "cosine");
+    if (!status && (step || cosine)) status = kdst_options_set_int(o, "warmup", warmup * steps_per_epoch);
+    if (!status && step) {
         if (count) status = kdst_options_set_ints(o, "milestones", milestones, count);
         if (!status) status = kdst_options_set_float(o, "gamma", 0.2);
         if (!status) status = kdst_schedule_step_create(e->ctx, o, out);
-    } else if (!status && !strcmp(s->schedule, "cosine")) {
+    } else if (!status && cosine) {
         status = kdst_schedule_cosine_create(e->ctx, epochs * steps_per_epoch, o, out);
-    } else if (!status) {
+    } else if (!status && !strcmp(s->schedule, "constant")) {
         status = kdst_schedule_constant_create(e->ctx, out);
+    } else if (!status) {
+        status = make_decay(e, epochs, warmup, steps_per_epoch, out);
     }
     kdst_options_release(o);
     return status == KDST_STATUS_OK || explain_failure(e->ctx, j->name, status);
@@ -116,10 +157,17 @@ static bool make_schedule(experiment *e, const job *j, int64_t steps_per_epoch, 
 
 bool make_trainer(experiment *e, const job *j, parts *p)
 {
+    const settings *s = e->settings;
     kdst_options *o = NULL;
-    int64_t epochs = epochs_of(e->settings, j), enough = STOPPED_STEPS / kdst_loader_get_batches(p->train) + 1;
+    int64_t epochs = epochs_of(s, j), enough = STOPPED_STEPS / kdst_loader_get_batches(p->train) + 1;
     kdst_status status = kdst_options_create(&o);
     if (!status) status = kdst_options_set_int(o, "epochs", j->stopped && epochs < enough ? enough : epochs);
+    if (!status) status = kdst_options_set_float(o, "clip_norm", s->clip_norm);
+    if (!status && !j->stopped) status = kdst_options_set_int(o, "patience", s->patience);
+    if (!status && s->average_decay > 0 && !j->stopped) { /* a run that is stopped after some steps is as it is then */
+        status = kdst_options_set_float(o, "average_decay", s->average_decay);
+        if (!status) status = kdst_options_set_string(o, "average_warmup", "ramp");
+    }
     if (!status) status = kdst_trainer_create(p->model, p->loss, p->optimizer, p->train, o, &p->trainer);
     if (!status) status = kdst_trainer_set_validation(p->trainer, p->test);
     if (!status) status = kdst_trainer_set_schedule(p->trainer, p->schedule);

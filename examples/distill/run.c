@@ -191,13 +191,23 @@ static bool read_history(experiment *e, parts *p, run_record *r, kdst_metrics **
     return good;
 }
 
+/* What was validated is what is kept: the average of the weights where there is one. */
+static kdst_status take_average(parts *p)
+{
+    kdst_average *average = NULL;
+    kdst_status status = kdst_trainer_get_average(p->trainer, &average);
+    return status == KDST_STATUS_NOT_FOUND ? KDST_STATUS_OK : status ? status : kdst_average_apply(average);
+}
+
 static bool finish(experiment *e, const job *j, parts *p, run_record *r)
 {
     kdst_metrics *metrics = NULL;
     r->teacher_accuracy = p->teacher_accuracy;
+    kdst_status status = take_average(p);
+    if (status) return explain_failure(e->ctx, j->name, status);
     bool good = (j->stopped ? measure(e, p, r, &metrics) : read_history(e, p, r, &metrics)) && read_diagrams(e, metrics, r);
     kdst_metrics_release(metrics);
-    kdst_status status = good ? kdst_layer_save(p->model, p->weights) : KDST_STATUS_OK;
+    status = good ? kdst_layer_save(p->model, p->weights) : KDST_STATUS_OK;
     if (status) return explain_failure(e->ctx, j->name, status);
     /* the record last: a run counts as finished when it is there */
     good = good && record_write(r, p->result);

@@ -14,7 +14,7 @@ const char *const variant_titles[VARIANTS] = {
     "Baseline", "Label smoothing", "KD", "Re-KD", "De-KD", "Tf-KD self", "Tf-KD reg", "FitNet hint", "Attention transfer",
     "Similarity preserving", "Relational KD", "Mutual learning", "Born again", "Teacher ensemble"};
 
-static const char help_text[] =
+static const char *const help_text[] = {
     "usage: distill [options]\n"
     "\n"
     "Trains a student with each variant of knowledge distillation and writes a report.\n"
@@ -28,6 +28,9 @@ static const char help_text[] =
     "  --holdout N           hold N training images out and test on them instead of the test set (default 0)\n"
     "  --crop-padding N      random crops with so much padding (default 0)\n"
     "  --flip                random horizontal flips\n"
+    "  --cutout N            a black square of N pixels at a random place of each image (default 0: none)\n"
+    "  --mixup X             blends pairs of images, shares from Beta(X, X); --cutmix X pastes boxes instead; with both\n"
+    "                        each is done to half of the batches (default 0: neither)\n"
     "\n"
     "what to train\n"
     "  --variants LIST       of baseline,lsr,kd,rekd,dekd,self,reg (these: paper, the default) and\n"
@@ -46,14 +49,22 @@ static const char help_text[] =
     "                        such as layer2:layer2,layer3:layer4 (default: the last map of each)\n"
     "  --generations N       of ban, born-again networks (default 2)\n"
     "  --teachers N          of ensemble (default 2)     --peers N         of mutual (default 2)\n"
-    "\n"
+    "\n",
     "how\n"
-    "  --optimizer NAME      sgd or adam (default sgd)\n"
-    "  --learning-rate X     of students (default 0.05; adam 0.001)\n"
+    "  --optimizer NAME      sgd, adam, adamw or rmsprop (default sgd)\n"
+    "  --learning-rate X     of students (default 0.05; 0.001 with another optimizer than sgd)\n"
     "  --teacher-rate X      of teachers (default: as --learning-rate)\n"
-    "  --momentum X          (default 0.9)           --weight-decay X  (default 5e-4)\n"
-    "  --schedule NAME       cosine, step (x0.2 at 3/10, 6/10, 8/10 of the epochs) or constant (default cosine)\n"
+    "  --momentum X          of sgd (default 0.9)    --weight-decay X  (default 5e-4)\n"
+    "  --no-decay-norms      no weight decay for biases and normalisation layers\n"
+    "  --schedule NAME       cosine, step (x0.2 at 3/10, 6/10, 8/10 of the epochs), exponential (to 1/100 over all epochs),\n"
+    "                        polynomial (straight to 0), one-cycle (up for 3/10, then down; no --warmup beside it) or\n"
+    "                        constant (default cosine)\n"
     "  --warmup N            epochs of linear warm-up (default 1)\n"
+    "  --clip-norm X         scales gradients down to this norm (default 0: not)\n"
+    "  --average-decay X     tests and keeps the moving average of the weights, such as 0.999; its decay grows\n"
+    "                        with the steps (default 0: none)\n"
+    "  --patience N          ends a run after N epochs without a better test accuracy (default 0: never)\n"
+    "                        mutual takes no --clip-norm, --average-decay, --patience, --mixup and --cutmix\n"
     "  --batch N             (default 128)           --threads N       (default: one per core)\n"
     "\n"
     "running\n"
@@ -65,11 +76,12 @@ static const char help_text[] =
     "  --report-only         only write the report from the runs in --out\n"
     "  --checkpoint-every S  seconds between checkpoints within a run (default 30)\n"
     "  --quiet               no progress\n"
-    "  --help                this text\n";
+    "  --help                this text\n", NULL};
 
 #define TABLE(member) offsetof(settings, member)
 
-static const char *const optimizers[] = {"sgd", "adam", NULL}, *const schedules[] = {"cosine", "step", "constant", NULL};
+static const char *const optimizers[] = {"sgd", "adam", "adamw", "rmsprop", NULL};
+static const char *const schedules[] = {"cosine", "step", "constant", "exponential", "polynomial", "one-cycle", NULL};
 static const option_table table;
 
 /* ---- lists ---- */
@@ -213,6 +225,9 @@ static const option_row rows[] = {
     {.name = "holdout", .kind = OPTION_WHOLE, .offset = TABLE(holdout), .high = INT32_MAX},
     {.name = "crop-padding", .kind = OPTION_WHOLE, .offset = TABLE(crop_padding), .high = 64},
     {.name = "flip", .kind = OPTION_FLAG, .offset = TABLE(flip)},
+    {.name = "cutout", .kind = OPTION_WHOLE, .offset = TABLE(cutout), .high = 65536},
+    {.name = "mixup", .kind = OPTION_NUMBER, .offset = TABLE(mixup), .high = 1000},
+    {.name = "cutmix", .kind = OPTION_NUMBER, .offset = TABLE(cutmix), .high = 1000},
     {.name = "variants", .kind = OPTION_LIST, .set = set_variants, .get = get_variant},
     {.name = "student", .kind = OPTION_TEXT, .offset = TABLE(student)},
     {.name = "width", .kind = OPTION_NUMBER, .offset = TABLE(width), .low = 0.01, .high = 64},
@@ -232,8 +247,12 @@ static const option_row rows[] = {
     {.name = "teacher-rate", .kind = OPTION_NUMBER, .offset = TABLE(teacher_rate), .low = 1e-9, .high = 100},
     {.name = "momentum", .kind = OPTION_NUMBER, .offset = TABLE(momentum), .high = 0.9999},
     {.name = "weight-decay", .kind = OPTION_NUMBER, .offset = TABLE(weight_decay), .high = 10},
+    {.name = "no-decay-norms", .kind = OPTION_FLAG, .offset = TABLE(no_decay_norms)},
     {.name = "schedule", .kind = OPTION_CHOICE, .offset = TABLE(schedule), .choices = schedules},
     {.name = "warmup", .kind = OPTION_WHOLE, .offset = TABLE(warmup_epochs), .high = 100000},
+    {.name = "clip-norm", .kind = OPTION_NUMBER, .offset = TABLE(clip_norm), .high = 1e9},
+    {.name = "average-decay", .kind = OPTION_NUMBER, .offset = TABLE(average_decay), .high = 0.9999999},
+    {.name = "patience", .kind = OPTION_WHOLE, .offset = TABLE(patience), .high = 100000},
     {.name = "batch", .kind = OPTION_WHOLE, .offset = TABLE(batch), .low = 1, .high = 1000000},
     {.name = "threads", .kind = OPTION_WHOLE, .offset = TABLE(threads), .low = 1, .high = 1024, .transient = true},
     {.name = "preset", .kind = OPTION_PRESET, .set = set_preset},
@@ -245,6 +264,16 @@ static const option_row rows[] = {
 };
 static const option_table table = {"distill", help_text, rows, (int)(sizeof rows / sizeof *rows)};
 
+/* Mutual learning steps all peers at once, not by a trainer, and has one label a picture. */
+static bool fits(const settings *s)
+{
+    const char *wrong = s->clip_norm > 0 ? "clip-norm" : s->average_decay > 0 ? "average-decay" : s->patience ? "patience"
+        : s->mixup > 0 ? "mixup" : s->cutmix > 0 ? "cutmix" : NULL;
+    if (!wrong || !s->variants[MUTUAL]) return true;
+    fprintf(stderr, "distill: --%s is not possible with the variant mutual\n", wrong);
+    return false;
+}
+
 int settings_parse(int argc, char **argv, settings *s)
 {
     *s = (settings){.data = "/usr/share/datasets/fashion-mnist", .out = "results/distill", .teacher = "lenet", .student = "mlp",
@@ -255,9 +284,9 @@ int settings_parse(int argc, char **argv, settings *s)
     int result = options_parse(&table, argc, argv, s);
     if (result) return result;
     if (!s->teacher_epochs) s->teacher_epochs = s->epochs;
-    if (!s->learning_rate) s->learning_rate = strcmp(s->optimizer, "adam") ? 0.05 : 0.001;
+    if (!s->learning_rate) s->learning_rate = strcmp(s->optimizer, "sgd") ? 0.001 : 0.05;
     if (!s->teacher_rate) s->teacher_rate = s->learning_rate;
-    return 0;
+    return fits(s) ? 0 : 2;
 }
 
 bool settings_write(const settings *s, const char *const *info)
@@ -273,6 +302,18 @@ const char *settings_of(const settings *s, int variant, const char *key)
     return NULL;
 }
 
+/* What was added to the options later stands in a fingerprint when it is not at its default: older records stay good. */
+static int fingerprint_rest(const settings *s, char *out, size_t size)
+{
+    const struct { const char *name; double value; } rest[] = {
+        {"clip", s->clip_norm}, {"average", s->average_decay}, {"patience", (double)s->patience}, {"mixup", s->mixup},
+        {"cutmix", s->cutmix}, {"cutout", (double)s->cutout}, {"plain-norms", s->no_decay_norms}};
+    int n = 0;
+    for (size_t i = 0; i < sizeof rest / sizeof *rest && n < (int)size; i++)
+        if (rest[i].value != 0) n += snprintf(out + n, size - (size_t)n, " %s=%.17g", rest[i].name, rest[i].value);
+    return n;
+}
+
 void settings_fingerprint(const settings *s, int variant, bool is_teacher_net, char *out, int size)
 {
     int64_t epochs = is_teacher_net ? s->teacher_epochs : s->epochs;
@@ -284,6 +325,7 @@ void settings_fingerprint(const settings *s, int variant, bool is_teacher_net, c
         is_teacher_net ? s->teacher : s->student, is_teacher_net ? s->teacher_width : s->width, (long long)epochs,
         (long long)s->batch, s->optimizer, is_teacher_net ? s->teacher_rate : s->learning_rate, s->momentum, s->weight_decay,
         s->schedule, (long long)s->warmup_epochs);
+    if (n < size) n += fingerprint_rest(s, out + n, (size_t)(size - n));
     if (variant == MUTUAL && n < size) n += snprintf(out + n, (size_t)(size - n), " peers=%lld", (long long)s->peers);
     if (variant == ENSEMBLE && n < size) n += snprintf(out + n, (size_t)(size - n), " teachers=%lld", (long long)s->teachers);
     for (int i = 0; matches_features(variant) && i < s->tap_count && n < size; i++)
