@@ -52,8 +52,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_clear_grad(kdst_tensor *tensor);
  *  @param dy       nullable when y has one element (then 1); same shape and type as y
  *  @param options  nullable; schema "backward": retain 0 | 1 = 0 (keep the record for another pass)
  *  @status INVALID_ARGUMENT (NULL, dy missing, another context), SHAPE, DTYPE, STATE (nothing recorded, the record is used
- *          up, what it reads was written to, or a backward callback calls this), OUT_OF_MEMORY, CALLBACK (an operation of
- *          yours failed)
+ *          up, what it reads was written to, a backward callback calls this, or a trace is being made), OUT_OF_MEMORY, CALLBACK
+ *          (an operation of yours failed)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *options);
 

@@ -62,7 +62,8 @@ KDST_API void kdst_frozen_release(kdst_frozen *frozen);
  *  @param      frozen  the network
  *  @param      x       of the shape that it was made for, apart from the batch
  *  @param[out] out     new reference; no gradient flows through it; released with kdst_tensor_release
- *  @status INVALID_ARGUMENT (NULL, another context, several inputs or outputs), SHAPE, DTYPE, OUT_OF_MEMORY, CALLBACK
+ *  @status INVALID_ARGUMENT (NULL, another context, several inputs or outputs), SHAPE, DTYPE, STATE (a trace is being made),
+ *          OUT_OF_MEMORY, CALLBACK
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_frozen_run(kdst_frozen *frozen, kdst_tensor *x, kdst_tensor **out);
 
@@ -74,7 +75,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_frozen_run(kdst_frozen *frozen, kdst_te
  *  @param[out] out        [capacity] new references, NULL behind them; each released with kdst_tensor_release; all NULL on failure
  *  @param      capacity   length of out
  *  @param[out] out_count  nullable; number of outputs
- *  @status INVALID_ARGUMENT (NULL, another context, count, capacity), SHAPE, DTYPE, OUT_OF_MEMORY, CALLBACK
+ *  @status INVALID_ARGUMENT (NULL, another context, count, capacity), SHAPE, DTYPE, STATE (a trace is being made), OUT_OF_MEMORY, CALLBACK
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_frozen_run_many(
     kdst_frozen *frozen, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out, int64_t capacity,

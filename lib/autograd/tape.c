@@ -262,6 +262,8 @@ kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *o
     if (!state) return kdst__fail_memory(ctx, "backward");
     if (state->passing) /* its records hold the gradients of that pass */
         return kdst__fail(ctx, KDST_STATUS_STATE, "backward: a pass is running, and calls this from a callback");
+    if (state->graph) /* what a callback runs has no elements now */
+        return kdst__fail(ctx, KDST_STATUS_STATE, "backward: a trace is being made");
     kdst__handle_retain(y); /* a callback may release it, and with it the last of the context */
     state->passing = true;
     state->no_grad++;

@@ -234,6 +234,14 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
     return KDST_STATUS_OK;
 }
 
+/* Whether a tensor is a weight or a view of one. */
+static bool is_on_weights(const kdst_frozen *frozen, const kdst_tensor *t)
+{
+    for (int64_t i = 0; i < frozen->slot_count; i++)
+        if (frozen->weights[i] != NULL && frozen->weights[i]->storage == t->storage) return true;
+    return false;
+}
+
 static kdst_status run(const kdst_frozen *frozen, kdst_tensor *const *given, kdst_tensor **out)
 {
     kdst_context *ctx = frozen->base.ctx;
@@ -251,11 +259,12 @@ static kdst_status run(const kdst_frozen *frozen, kdst_tensor *const *given, kds
         if (!plan->steps[i].dropped) status = run_step(frozen, i, slots, slots + plan->slot_count);
     for (int64_t i = 0; i < plan->output_count && status == KDST_STATUS_OK; i++) {
         int64_t slot = plan->outputs[i];
-        /* a weight that is an output is lent, as if it were read-only: its copy is given */
-        if (frozen->weights[slot] != NULL)
-            status = kdst_tensor_copy(frozen->weights[slot], 0, &out[i]);
+        kdst_tensor *y = frozen->weights[slot] != NULL ? frozen->weights[slot] : slots[slot];
+        /* others read the weights, so who may write to the result gets a copy of them */
+        if (is_on_weights(frozen, y))
+            status = kdst_tensor_copy(y, 0, &out[i]);
         else
-            kdst__handle_retain(out[i] = slots[slot]);
+            kdst__handle_retain(out[i] = y);
     }
     kdst__eval_pop(ctx);
     for (int64_t i = 0; i < plan->slot_count; i++)
@@ -281,6 +290,8 @@ kdst_status kdst_frozen_run_many(
             ctx, KDST_STATUS_INVALID_ARGUMENT,
             "frozen_run: capacity is %" PRId64 ", the network gives %" PRId64 " outputs", capacity,
             frozen->plan->output_count);
+    if (kdst__tracing(ctx)) /* sums and ReLUs work on elements, which nothing has now */
+        return kdst__fail(ctx, KDST_STATUS_STATE, "frozen_run: a trace is being made");
     kdst_status status = check_inputs(frozen, inputs, count);
     if (status != KDST_STATUS_OK) return status;
     kdst__handle_retain(frozen); /* a callback may release it */

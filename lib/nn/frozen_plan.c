@@ -57,7 +57,8 @@ static bool loosen_reshape(kdst__plan *plan, const kdst_trace *trace, const kdst
 static kdst_status add_steps(kdst__plan *plan, const kdst_trace *trace)
 {
     kdst_context *ctx = plan->base.ctx;
-    memcpy(plan->inputs, trace->graph.inputs, (size_t)plan->input_count * sizeof *plan->inputs);
+    if (plan->input_count > 0)
+        memcpy(plan->inputs, trace->graph.inputs, (size_t)plan->input_count * sizeof *plan->inputs);
     for (int64_t i = 0; i < plan->step_count; i++) {
         const kdst__graph_op *from = &trace->graph.ops[i];
         kdst__step *step = &plan->steps[i];

@@ -19,6 +19,11 @@ kdst_status kdst__trace_larger(
                 ranks[i]);
         for (int64_t k = 0; k < ranks[i]; k++)
             at[k] = *shapes++;
+        if (axis >= 0 && axis < ranks[i] && at[axis] == INT64_MAX)
+            return kdst__fail(
+                layer->base.ctx, KDST_STATUS_SHAPE,
+                "%s: the batch of input %" PRId64 " is %" PRId64 ", which nothing is larger than", function, i,
+                at[axis]);
         if (axis >= 0 && axis < ranks[i]) at[axis]++;
     }
     return kdst__trace_new(function, layer, count, dtypes, ranks, sizes, false, out);
@@ -45,7 +50,8 @@ bool kdst__trace_same_graph(const kdst_trace *a, const kdst_trace *b)
     const kdst__graph *g = &a->graph, *h = &b->graph;
     if (g->op_count != h->op_count || g->value_count != h->value_count || g->input_count != h->input_count)
         return false;
-    if (memcmp(g->inputs, h->inputs, (size_t)g->input_count * sizeof *g->inputs) != 0) return false;
+    if (g->input_count > 0 && memcmp(g->inputs, h->inputs, (size_t)g->input_count * sizeof *g->inputs) != 0)
+        return false;
     for (int64_t i = 0; i < g->op_count; i++)
         if (g->ops[i].op != h->ops[i].op || g->values[g->ops[i].output].rank != h->values[h->ops[i].output].rank)
             return false;
