@@ -7,6 +7,8 @@
  */
 #include "io/onnx.h"
 
+#include "io/text.h"
+
 #include "io/file.h"
 #include "io/serial.h"
 
@@ -129,6 +131,9 @@ static bool takes(const char *state, const char *port, int64_t count)
 static kdst_status check_names(const kdst__onnx *w)
 {
     const kdst__onnx_config *c = w->config;
+    char shown[KDST__SHOWN_TEXT];
+    if (!kdst__utf8_valid(c->input, strlen(c->input)) || !kdst__utf8_valid(c->output, strlen(c->output)))
+        return kdst__fail(w->ctx, KDST_STATUS_INVALID_ARGUMENT, "onnx_save: input or output is not UTF-8");
     if (c->input[0] == '\0' || c->output[0] == '\0' || c->input[0] == '/' || c->output[0] == '/' ||
         strlen(c->input) > 63 || strlen(c->output) > 63 || strcmp(c->input, c->output) == 0)
         return kdst__fail(
@@ -143,6 +148,10 @@ static kdst_status check_names(const kdst__onnx *w)
             return kdst__fail(
                 w->ctx, KDST_STATUS_INVALID_ARGUMENT,
                 "onnx_save: a tensor of the state is called \"%.64s\", as another value of the graph", name);
+        if (name != NULL && !kdst__utf8_valid(name, strlen(name)))
+            return kdst__fail(
+                w->ctx, KDST_STATUS_INVALID_ARGUMENT, "onnx_save: the name \"%s\" of the state is not UTF-8",
+                kdst__text_shown(name, shown));
     }
     return KDST_STATUS_OK;
 }

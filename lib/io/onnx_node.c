@@ -6,6 +6,8 @@
  */
 #include "io/onnx.h"
 
+#include "io/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -118,9 +120,10 @@ void kdst__onnx_text(kdst__onnx *w, const char *name, const char *value)
 
 void kdst__onnx_end(kdst__onnx *w, int64_t op)
 {
-    char name[256]; /* for the reader's eye, but no two may be alike */
+    char name[KDST__SHOWN_TEXT + 24], shown[KDST__SHOWN_TEXT]; /* for the reader's eye, but no two may be alike */
     if (op >= 0) {
-        snprintf(name, sizeof name, "%.200s/%" PRId64, w->trace->layers[w->trace->places[op]].path, w->nodes++);
+        const char *path = w->trace->layers[w->trace->places[op]].path;
+        snprintf(name, sizeof name, "%s/%" PRId64, kdst__text_shown(path, shown), w->nodes++);
         kdst__proto_text(&w->node, NAME, name);
     }
     kdst__proto_message(&w->graph, 1, &w->node);

@@ -245,6 +245,21 @@ START_TEST(refused)
         kdst_onnx_save(net, 1, NULL, &rank4, image, path, options), KDST_STATUS_INVALID_ARGUMENT,
         "batch_axis of input 0 is 4");
     kdst_options_release(options);
+    /* names that no reader would take */
+    kdst_layer *linear = NULL;
+    expect_ok(kdst_layer_linear_create(ctx, 4, 3, NULL, &linear));
+    expect_ok(kdst_layer_sequential_create(ctx, &own));
+    expect_ok(kdst_layer_add(own, "\xff", linear));
+    expect_failure(
+        kdst_onnx_save(own, 1, NULL, ranks, shapes + 1, path, NULL), KDST_STATUS_INVALID_ARGUMENT,
+        "\"?.weight\" of the state is not UTF-8");
+    kdst_layer_release(own);
+    kdst_layer_release(linear);
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_string(options, "input", "\xfe"));
+    expect_failure(
+        kdst_onnx_save(net, 1, NULL, &rank4, image, path, options), KDST_STATUS_INVALID_ARGUMENT, "not UTF-8");
+    kdst_options_release(options);
     ck_assert_int_eq(files_in_folder(), 0);
     expect_failure(kdst_onnx_save(net, 1, NULL, &rank4, image, folder, NULL), KDST_STATUS_IO, "is a folder");
     expect_failure(
