@@ -271,6 +271,10 @@ check_run(kdst_augmentation *a, const kdst_tensor *images, int64_t epoch, int64_
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: epoch is %lld and first %lld, allowed is 0 or more", function,
             (long long)epoch, (long long)first);
+    if (first > INT64_MAX - images->shape[0])
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: first is %lld, allowed with %lld images is at most %lld", function,
+            (long long)first, (long long)images->shape[0], (long long)(INT64_MAX - images->shape[0]));
     return KDST_STATUS_OK;
 }
 

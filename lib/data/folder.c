@@ -9,6 +9,7 @@
 #include "core/options.h"
 #include "data/names.h"
 #include "data/resize.h"
+#include "io/text.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -63,11 +64,12 @@ put(folder *f, kdst__memory *memory, const char *path, const kdst__image *image,
 {
     if (f->size && kdst__resize(memory, image, f->size, out)) return KDST_STATUS_OK;
     if (f->size) return kdst__failure_set(failure, KDST_STATUS_OUT_OF_MEMORY, "out of memory");
+    char shown[KDST__SHOWN_TEXT];
     if (image->height != f->shape[1] || image->width != f->shape[2])
         return kdst__failure_set(
-            failure, KDST_STATUS_SHAPE,
-            "%.300s: has %lld x %lld pixels, the first image %lld x %lld; option image_size", path,
-            (long long)image->height, (long long)image->width, (long long)f->shape[1], (long long)f->shape[2]);
+            failure, KDST_STATUS_SHAPE, "%s: has %lld x %lld pixels, the first image %lld x %lld; option image_size",
+            kdst__text_shown(path, shown), (long long)image->height, (long long)image->width, (long long)f->shape[1],
+            (long long)f->shape[2]);
     kdst__resize_planes(image, out);
     return KDST_STATUS_OK;
 }
@@ -111,12 +113,14 @@ read_class(folder *f, const char *path, const char *name, kdst__listing *within,
 {
     kdst__memory *memory = kdst__context_memory(f->images.base.ctx);
     kdst__listing joined = {0};
+    char shown[KDST__SHOWN_TEXT];
     kdst_status status = KDST_STATUS_OK;
     if (!kdst__listing_add(memory, &joined, path, name))
         status = kdst__failure_set(failure, KDST_STATUS_OUT_OF_MEMORY, "out of memory");
     if (!status) status = kdst__listing_read(memory, joined.names[0], false, within, failure);
     if (!status && !within->count)
-        status = kdst__failure_set(failure, KDST_STATUS_FORMAT, "%.300s: has no image", joined.names[0]);
+        status = kdst__failure_set(
+            failure, KDST_STATUS_FORMAT, "%s: has no image", kdst__text_shown(joined.names[0], shown));
     for (int64_t i = 0; i < within->count && !status; i++)
         if (!kdst__listing_add(memory, &f->files, joined.names[0], within->names[i]))
             status = kdst__failure_set(failure, KDST_STATUS_OUT_OF_MEMORY, "out of memory");
@@ -202,6 +206,7 @@ kdst_dataset_load_folder(kdst_context *ctx, const char *path, const kdst_options
     config c;
     kdst__failure failure = {0};
     kdst__listing classes = {0};
+    char shown[KDST__SHOWN_TEXT];
     if (out) *out = NULL;
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
@@ -213,7 +218,8 @@ kdst_dataset_load_folder(kdst_context *ctx, const char *path, const kdst_options
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: channels is 2, allowed is 1 or 3", function);
     status = kdst__listing_read(kdst__context_memory(ctx), path, true, &classes, &failure);
     if (!status && !classes.count)
-        status = kdst__failure_set(&failure, KDST_STATUS_FORMAT, "%.300s: has no folder of a class", path);
+        status = kdst__failure_set(
+            &failure, KDST_STATUS_FORMAT, "%s: has no folder of a class", kdst__text_shown(path, shown));
     if (status) kdst__dataset_report(ctx, function, &failure);
     folder *f = status ? NULL : kdst__handle_create(ctx, &class, sizeof *f);
     if (!status && !f) status = kdst__fail_memory(ctx, function);

@@ -31,8 +31,10 @@ static double log_gamma_variate(uint64_t key, uint64_t stream, double alpha)
     return log(d) + log(v) + boost;
 }
 
+/* Below 1e-300, where the weight has long been 0 or 1, both logarithms would be infinite. */
 static double beta_variate(uint64_t key, double alpha)
 {
+    if (alpha < 1e-300) alpha = 1e-300;
     double difference = log_gamma_variate(key, SECOND_STREAM, alpha) - log_gamma_variate(key, FIRST_STREAM, alpha);
     return 1 / (1 + exp(difference));
 }

@@ -173,6 +173,9 @@ START_TEST(test_misfit)
     refused(kdst_augmentation_run(a, x, 0, 0, 0, NULL), KDST_STATUS_INVALID_ARGUMENT, "out is NULL");
     refused(kdst_augmentation_run(a, x, 0, -1, 0, &out), KDST_STATUS_INVALID_ARGUMENT, "epoch is -1 and first 0");
     refused(kdst_augmentation_run(a, x, 0, 0, -2, &out), KDST_STATUS_INVALID_ARGUMENT, "first -2");
+    refused(
+        kdst_augmentation_run(a, x, 0, 0, INT64_MAX, &out), KDST_STATUS_INVALID_ARGUMENT,
+        "first is 9223372036854775807, allowed with");
     refused(kdst_augmentation_run(a, labels, 0, 0, 0, &out), KDST_STATUS_DTYPE, "images are int32");
     kdst_options *o = set_int(new_options(), "height", H + 5);
     set_int(o, "padding", 2);

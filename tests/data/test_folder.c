@@ -344,6 +344,13 @@ START_TEST(test_refused)
     ok(load(set_int(new_options(), "image_size", 8), &d)); /* nothing is read before it is asked for */
     kdst_dataset_release(d);
     refused(kdst_dataset_load_folder(ctx, path_of("a/1.png", path), NULL, &d), KDST_STATUS_NOT_FOUND, "1.png");
+    /* names of no encoding are shown so that the message is text */
+    add_class("A\xff");
+    refused(load(NULL, &d), KDST_STATUS_FORMAT, "/A?: has no image");
+    add_class("A\xff/\xfe");
+    refused(
+        kdst_dataset_load_folder(ctx, path_of("A\xff/\xfe", path), NULL, &d), KDST_STATUS_FORMAT,
+        "/A?/?: has no folder of a class");
 }
 END_TEST
 

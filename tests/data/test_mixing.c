@@ -191,6 +191,26 @@ START_TEST(test_same_bits)
 }
 END_TEST
 
+/* Parameters so small that their logarithms overflow: one image of each pair alone; a box is cut at the borders. */
+START_TEST(test_smallest)
+{
+    kdst_dataset *d = make(ctx);
+    kdst_loader *l = NULL;
+    kdst_tensor *x = NULL, *y = NULL, *z = NULL;
+    double weight = 0;
+    kdst_options *o = options_of(_i == 0 ? 1e-310 : 0, _i == 0 ? 0 : 1e-310, 1);
+    ok(kdst_loader_create(d, BATCH, o, &l));
+    ok(kdst_loader_next_mixed(l, &x, &y, &z, &weight));
+    ck_assert_msg(weight == 0 || weight == 1 || (_i == 1 && weight > 0 && weight < 1), "weight is %g", weight);
+    kdst_tensor_release(z);
+    kdst_tensor_release(y);
+    kdst_tensor_release(x);
+    kdst_loader_release(l);
+    kdst_options_release(o);
+    kdst_dataset_release(d);
+}
+END_TEST
+
 START_TEST(test_plain_and_refused)
 {
     kdst_dataset *d = make(ctx);
@@ -236,6 +256,7 @@ int main(void)
     tcase_add_loop_test(all, test_formula, 0, 3);
     tcase_add_loop_test(all, test_weights, 0, 5);
     tcase_add_test(all, test_same_bits);
+    tcase_add_loop_test(all, test_smallest, 0, 2);
     tcase_add_test(all, test_plain_and_refused);
     suite_add_tcase(suite, all);
     return run_suite(suite);
