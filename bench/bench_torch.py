@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The training steps of kdst-bench in PyTorch, for a comparison on one machine.
+"""The training steps and layers of kdst-bench in PyTorch, for a comparison on one machine.
 
     bench/bench_torch.py [--case NAME] [--threads N] [--runs N] [--json]
 
 A step is zero_grad, forward, cross-entropy, backward and SGD (momentum 0.9, weight decay 5e-4) on random images, as in
-bench/main.c. Each set-up of PyTorch runs in a process of its own, because the BLAS below it reads its settings at the start:
+bench/main.c. A layer is run forward, summed up and differentiated by input and parameters. Each set-up of PyTorch runs in a
+process of its own, because the BLAS below it reads its settings at the start:
 
     default         as it is installed
     skylakex        OPENBLAS_CORETYPE=SkylakeX, on CPUs with AVX-512: OpenBLAS 0.3.21 does not know the newest ones
@@ -23,6 +24,7 @@ import time
 
 BLIS = '/usr/lib/x86_64-linux-gnu/blis-openmp'
 CASES = {'mlp': ((1, 28, 28), 128), 'lenet': ((1, 28, 28), 64), 'resnet20': ((3, 32, 32), 128), 'resnet18': ((3, 32, 32), 64)}
+LAYERS = {'depthwise': (64, 64, 32, 32), 'lstm': (32, 64, 128)}  # shapes of their input
 WARM_UP = 3
 
 
@@ -78,20 +80,44 @@ def network(name):
     return residual((16, 32, 64), 3, False) if name == 'resnet20' else residual((64, 128, 256, 512), 2, True)
 
 
-def measure(case, setup, threads, runs):
+def training_step(case, setup):
     import torch
-    torch.set_num_threads(threads)
     shape, batch = CASES[case]
     model, images, labels = network(case).train(), torch.randn(batch, *shape), torch.arange(batch) % 10
     if setup == 'channels_last':
         model, images = model.to(memory_format=torch.channels_last), images.contiguous(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
-    times = []
-    for run in range(-WARM_UP, runs):
-        start = time.perf_counter()
+
+    def run():
         optimizer.zero_grad(set_to_none=True)
         torch.nn.functional.cross_entropy(model(images), labels).backward()
         optimizer.step()
+    return run
+
+
+def layer_step(case, setup):
+    import torch
+    shape = LAYERS[case]
+    x = torch.randn(*shape, requires_grad=True)
+    layer = torch.nn.LSTM(shape[2], shape[2]) if case == 'lstm' else torch.nn.Conv2d(shape[1], shape[1], 3, padding=1, groups=shape[1])
+    if setup == 'channels_last' and len(shape) == 4:
+        layer, x = layer.to(memory_format=torch.channels_last), x.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+
+    def run():
+        layer.zero_grad(set_to_none=True)
+        x.grad = None
+        y = layer(x)
+        (y[0] if case == 'lstm' else y).sum().backward()
+    return run
+
+
+def measure(case, setup, threads, runs):
+    import torch
+    torch.set_num_threads(threads)
+    step, times = (layer_step if case in LAYERS else training_step)(case, setup), []
+    for run in range(-WARM_UP, runs):
+        start = time.perf_counter()
+        step()
         if run >= 0:
             times.append(1e3 * (time.perf_counter() - start))
     times.sort()
@@ -110,7 +136,7 @@ def in_process(case, setup, environment, arguments):
 
 def main():
     parser = argparse.ArgumentParser(usage='bench_torch.py [--case NAME] [--threads N] [--runs N] [--json]')
-    parser.add_argument('--case', choices=CASES)
+    parser.add_argument('--case', choices=[*CASES, *LAYERS])
     parser.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument('--runs', type=int, default=20)
     parser.add_argument('--json', action='store_true')
@@ -119,7 +145,7 @@ def main():
     if arguments.setup:
         print(json.dumps(measure(arguments.case, arguments.setup, arguments.threads, arguments.runs)))
         return 0
-    for case in [arguments.case] if arguments.case else CASES:
+    for case in [arguments.case] if arguments.case else [*CASES, *LAYERS]:
         records = [r for name, environment in setups().items() if (r := in_process(case, name, environment, arguments))]
         if not records:
             return 1

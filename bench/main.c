@@ -18,18 +18,28 @@
 
 enum { WARM_UP = 3, MAX_RUNS = 100000 };
 
+enum { PRODUCT_CASE, LAYER_CASE, STEP_CASE, INFER_CASE };
+
+typedef kdst_status (*make_layer_fn)(kdst_context *ctx, const int64_t *shape, kdst_layer **out);
+
 typedef struct bench_case {
-    const char *name, *model; /* model NULL: a product */
-    int64_t size;             /* product: side; step: image side */
+    const char *name;
+    int kind;
     kdst_dtype dtype;
-    int64_t channels, batch;
-    bool infers;
+    const char *model;  /* step, inference */
+    make_layer_fn make; /* layer */
+    int64_t rank, shape[4]; /* of the input; product: of both operands */
 } bench_case;
 
+static kdst_status make_depthwise(kdst_context *ctx, const int64_t *shape, kdst_layer **out);
+static kdst_status make_lstm(kdst_context *ctx, const int64_t *shape, kdst_layer **out);
+
+#define SIZES(...) {__VA_ARGS__}
 static const bench_case cases[] = {
-#define PRODUCT(name, size, dtype) {#name, NULL, size, dtype, 0, 0, false},
-#define STEP(name, model, channels, side, batch) {#name, model, side, KDST_DTYPE_FLOAT32, channels, batch, false},
-#define INFER(name, model, channels, side, batch) {#name, model, side, KDST_DTYPE_FLOAT32, channels, batch, true},
+#define PRODUCT(name, size, dtype) {#name, PRODUCT_CASE, dtype, NULL, NULL, 2, {size, size}},
+#define LAYER(name, make, rank, shape) {#name, LAYER_CASE, KDST_DTYPE_FLOAT32, NULL, make, rank, SIZES shape},
+#define STEP(name, model, channels, side, batch) {#name, STEP_CASE, KDST_DTYPE_FLOAT32, model, NULL, 4, {batch, channels, side, side}},
+#define INFER(name, model, channels, side, batch) {#name, INFER_CASE, KDST_DTYPE_FLOAT32, model, NULL, 4, {batch, channels, side, side}},
 #include "cases.def"
 };
 enum { CASES = sizeof cases / sizeof *cases };
@@ -37,7 +47,7 @@ enum { CASES = sizeof cases / sizeof *cases };
 typedef struct bench {
     kdst_context *ctx;
     kdst_tensor *a, *b;          /* product */
-    kdst_tensor *images, *labels; /* step */
+    kdst_tensor *images, *labels; /* of a model or layer */
     kdst_layer *model;
     kdst_optimizer *optimizer;
     kdst_frozen *frozen; /* inference */
@@ -72,6 +82,19 @@ static kdst_status run_step(bench *b)
     return status;
 }
 
+static kdst_status run_layer(bench *b)
+{
+    kdst_tensor *y = NULL, *sum = NULL;
+    kdst_status status = kdst_layer_clear_grads(b->model);
+    if (!status) status = kdst_tensor_clear_grad(b->images);
+    if (!status) status = kdst_layer_run(b->model, b->images, &y);
+    if (!status) status = kdst_sum(y, NULL, 0, 0, &sum);
+    if (!status) status = kdst_backward(sum, NULL, NULL);
+    kdst_tensor_release(sum);
+    kdst_tensor_release(y);
+    return status;
+}
+
 static kdst_status run_inference(bench *b)
 {
     kdst_tensor *logits = NULL;
@@ -90,22 +113,50 @@ static kdst_status make_tensor(kdst_context *ctx, kdst_dtype dtype, int64_t rank
 
 static kdst_status set_up_product(bench *b, const bench_case *c)
 {
-    const int64_t shape[] = {c->size, c->size};
-    kdst_status status = make_tensor(b->ctx, c->dtype, 2, shape, &b->a);
-    return status ? status : make_tensor(b->ctx, c->dtype, 2, shape, &b->b);
+    kdst_status status = make_tensor(b->ctx, c->dtype, 2, c->shape, &b->a);
+    return status ? status : make_tensor(b->ctx, c->dtype, 2, c->shape, &b->b);
+}
+
+/* 3x3, a kernel for each channel of [N, C, H, W]. */
+static kdst_status make_depthwise(kdst_context *ctx, const int64_t *shape, kdst_layer **out)
+{
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_int(o, "padding", 1);
+    if (!status) status = kdst_options_set_int(o, "groups", shape[1]);
+    if (!status) status = kdst_layer_conv2d_create(ctx, shape[1], shape[1], o, out);
+    kdst_options_release(o);
+    return status;
+}
+
+/* One direction, as wide as the input [T, N, D]. */
+static kdst_status make_lstm(kdst_context *ctx, const int64_t *shape, kdst_layer **out)
+{
+    kdst_options *o = NULL;
+    kdst_status status = kdst_options_create(&o);
+    if (!status) status = kdst_options_set_string(o, "result", "sequence");
+    if (!status) status = kdst_layer_lstm_create(ctx, shape[2], shape[2], o, out);
+    kdst_options_release(o);
+    return status;
+}
+
+static kdst_status set_up_layer(bench *b, const bench_case *c)
+{
+    kdst_status status = make_tensor(b->ctx, c->dtype, c->rank, c->shape, &b->images);
+    if (!status) status = kdst_tensor_set_requires_grad(b->images, 1);
+    return status ? status : c->make(b->ctx, c->shape, &b->model);
 }
 
 static kdst_status set_up_step(bench *b, const bench_case *c)
 {
-    const int64_t shape[] = {c->batch, c->channels, c->size, c->size};
     int32_t labels[1024];
     kdst_options *model = NULL, *sgd = NULL;
-    for (int64_t i = 0; i < c->batch; i++) labels[i] = (int32_t)(i % 10);
-    kdst_status status = make_tensor(b->ctx, c->dtype, 4, shape, &b->images);
-    if (!status) status = kdst_tensor_create_from(b->ctx, KDST_DTYPE_INT32, 1, &c->batch, labels, &b->labels);
+    for (int64_t i = 0; i < c->shape[0]; i++) labels[i] = (int32_t)(i % 10);
+    kdst_status status = make_tensor(b->ctx, c->dtype, 4, c->shape, &b->images);
+    if (!status) status = kdst_tensor_create_from(b->ctx, KDST_DTYPE_INT32, 1, c->shape, labels, &b->labels);
     if (!status) status = kdst_options_create(&model);
-    if (!status) status = kdst_options_set_int(model, "channels", c->channels);
-    if (!status) status = kdst_options_set_int(model, "image_size", c->size);
+    if (!status) status = kdst_options_set_int(model, "channels", c->shape[1]);
+    if (!status) status = kdst_options_set_int(model, "image_size", c->shape[2]);
     if (!status) status = kdst_model_create(b->ctx, c->model, model, &b->model);
     if (!status) status = kdst_options_create(&sgd);
     if (!status) status = kdst_options_set_float(sgd, "learning_rate", 1e-3);
@@ -120,10 +171,9 @@ static kdst_status set_up_step(bench *b, const bench_case *c)
 
 static kdst_status set_up_inference(bench *b, const bench_case *c)
 {
-    const int64_t rank = 4, shape[] = {c->batch, c->channels, c->size, c->size};
-    kdst_status status = make_tensor(b->ctx, c->dtype, rank, shape, &b->images);
+    kdst_status status = make_tensor(b->ctx, c->dtype, c->rank, c->shape, &b->images);
     if (!status) status = kdst_model_create(b->ctx, c->model, NULL, &b->model);
-    return status ? status : kdst_frozen_create(b->model, 1, NULL, &rank, shape, NULL, &b->frozen);
+    return status ? status : kdst_frozen_create(b->model, 1, NULL, &c->rank, c->shape, NULL, &b->frozen);
 }
 
 static void tear_down(bench *b)
@@ -163,8 +213,8 @@ static void print_record(bench *b, const bench_case *c, const double *sorted, in
     double median = runs % 2 ? sorted[runs / 2] : (sorted[runs / 2 - 1] + sorted[runs / 2]) / 2;
     const char *threads = kdst_context_get_info(b->ctx, "threads"), *level = kdst_context_get_info(b->ctx, "level");
     char extra[128] = "";
-    if (!c->model) {
-        double n = (double)c->size, gflops = 2 * n * n * n / median * 1e-6;
+    if (c->kind == PRODUCT_CASE) {
+        double n = (double)c->shape[0], gflops = 2 * n * n * n / median * 1e-6;
         double share = gflops / (measure_peak((int)kdst_dtype_get_size(c->dtype)) * strtod(threads, NULL));
         snprintf(extra, sizeof extra, json ? ",\"gflops\":%.2f,\"peak_share\":%.4f" : "  %.1f GFLOP/s, %.3f of the peak", gflops, share);
     }
@@ -177,16 +227,20 @@ static void print_record(bench *b, const bench_case *c, const double *sorted, in
     fflush(stdout);
 }
 
+/* By kind of case. */
+static kdst_status (*const set_ups[])(bench *, const bench_case *) = {set_up_product, set_up_layer, set_up_step, set_up_inference};
+static kdst_status (*const runs_of[])(bench *) = {run_product, run_layer, run_step, run_inference};
+
 static int run_case(const bench_case *c, const char *level, int64_t threads, int64_t runs, bool json)
 {
     bench b = {0};
     double *times = malloc((size_t)runs * sizeof *times);
     int result = !times || make_context(level, threads, &b.ctx);
     kdst_status status = KDST_STATUS_OK;
-    if (!result) status = !c->model ? set_up_product(&b, c) : c->infers ? set_up_inference(&b, c) : set_up_step(&b, c);
+    if (!result) status = set_ups[c->kind](&b, c);
     for (int64_t i = -WARM_UP; i < runs && !result && !status; i++) {
         double start = bench_seconds();
-        status = !c->model ? run_product(&b) : c->infers ? run_inference(&b) : run_step(&b);
+        status = runs_of[c->kind](&b);
         if (i >= 0) times[i] = 1e3 * (bench_seconds() - start);
     }
     if (!result && status) result = fail(b.ctx, c->name);
