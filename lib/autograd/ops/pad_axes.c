@@ -42,7 +42,7 @@ static kdst_status check_axis(kdst_context *ctx, int64_t axis, int64_t n, int64_
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "pad_axes: %s of axis %" PRId64 " is %" PRId64 ", allowed is 0 and more",
             which, axis, wrong);
-    if (mode == CONSTANT || before + (after > 0) == 0) return KDST_STATUS_OK;
+    if (mode == CONSTANT || (before == 0 && after == 0)) return KDST_STATUS_OK;
     if (n == 0)
         return kdst__fail(
             ctx, KDST_STATUS_SHAPE, "pad_axes: axis %" PRId64 " has size 0: mode \"%s\" has nothing to pad with", axis,
