@@ -33,8 +33,9 @@ KDST_API KDST_NODISCARD kdst_status kdst_loss_hint_create(
 
 /** Regressor from a student's map to the shape of a teacher's, for hints.
  *
- *  "conv": a convolution chosen by the sizes (3x3 of stride 2 to half, transposed 4x4 of stride 2 to double, else a kernel of
- *  1 + H_s - H_t by 1 + W_s - W_t), bias, batch norm, ReLU; state "conv.weight", "conv.bias", "bn.…". "conv1x1": a 1x1 convolution alone.
+ *  "conv": a convolution chosen by the sizes (3x3 of stride 2 to half, of an odd width rounded up; transposed 4x4 of stride 2 to double;
+ *  else a kernel of 1 + H_s - H_t by 1 + W_s - W_t), bias, batch norm, ReLU; state "conv.weight", "conv.bias", "bn.…". "conv1x1": a 1x1
+ *  convolution alone.
  *
  *  @param      ctx      context; retained by the layer
  *  @param      student  [3]: channels, height, width

@@ -26,12 +26,23 @@ kdst_status kdst__features_same_samples(const char *name, const kdst_tensor *stu
         kdst__shape_text(student->rank, student->shape, a), kdst__shape_text(teacher->rank, teacher->shape, b));
 }
 
-double kdst__unit(int64_t n, const double *v, double *u)
+/* Euclidean length; high powers of large features have squares that overflow: then once more, scaled. */
+static double length_of(int64_t n, const double *v)
 {
-    double sum = 0;
+    double sum = 0, most = 0, scaled = 0;
     for (int64_t i = 0; i < n; i++)
         sum += v[i] * v[i];
-    double length = sqrt(sum), by = length < KDST__NULL_LENGTH ? 0 : 1 / length;
+    if (!isinf(sum)) return sqrt(sum);
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, fabs(v[i]));
+    for (int64_t i = 0; i < n; i++)
+        scaled += v[i] / most * (v[i] / most);
+    return most * sqrt(scaled);
+}
+
+double kdst__unit(int64_t n, const double *v, double *u)
+{
+    double length = length_of(n, v), by = length < KDST__NULL_LENGTH ? 0 : 1 / length;
     for (int64_t i = 0; i < n; i++)
         u[i] = v[i] * by;
     return length;

@@ -2,7 +2,7 @@
 /* The regressor between a student's features and a hint (Romero et al., FitNets, ICLR 2015).
  *
  * "conv": by the sizes of the maps, with bias, then batch norm and ReLU as RepDistiller's ConvReg has them:
- *     H_s = 2 H_t  3x3 convolution, stride 2, padding 1;      2 H_s = H_t  transposed 4x4 convolution, stride 2, padding 1;
+ *     H_s = 2 H_t  3x3 convolution, stride 2, padding 1 (of an odd W_s, too); 2 H_s = H_t  transposed 4x4 convolution, stride 2, padding 1;
  *     H_s >= H_t   convolution with a kernel of 1 + H_s - H_t by 1 + W_s - W_t, the paper's rule.
  * "conv1x1": a 1x1 convolution without bias, batch norm or ReLU (lenscloth/RKD), weights uniform in +-0.005.
  */
@@ -39,7 +39,7 @@ static kdst_status make_plan(kdst_context *ctx, const int64_t *s, const int64_t 
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     *out = (plan){.kernel = {1, 1}, .stride = 1};
     if (s[1] == t[1] && s[2] == t[2]) return KDST_STATUS_OK;
-    if (kind == CONV && s[1] == 2 * t[1] && s[2] == 2 * t[2]) {
+    if (kind == CONV && s[1] == 2 * t[1] && (s[2] + 1) / 2 == t[2]) { /* the width that this convolution gives */
         *out = (plan){.kernel = {3, 3}, .stride = 2, .padding = 1};
     } else if (kind == CONV && 2 * s[1] == t[1] && 2 * s[2] == t[2]) {
         *out = (plan){.transposed = true, .kernel = {4, 4}, .stride = 2, .padding = 1};

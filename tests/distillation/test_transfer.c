@@ -206,6 +206,36 @@ START_TEST(test_peers_learn)
 }
 END_TEST
 
+/* A map has no scale: neither its own value, nor that of its gradient times the features. */
+START_TEST(test_attention_of_any_scale)
+{
+    double values[3], slopes[3][24];
+    kdst_loss *loss = make_loss(ctx, kdst_loss_attention_create, "power=16");
+    kdst_tensor *t = filled(F64, SHAPE(2, 3, 2, 2), 5);
+    for (int k = 0; k < 3; k++) {
+        kdst_tensor *s = filled(F64, SHAPE(2, 3, 2, 2), 4), *scaled = NULL, *grad = NULL;
+        expect_ok(kdst_mul_scalar(s, ldexp(1, 20 * k), &scaled));
+        values[k] = value_of(loss, scaled, t, &grad);
+        double *x = doubles(scaled), *g = doubles(grad);
+        for (int i = 0; i < 24; i++)
+            slopes[k][i] = x[i] * g[i];
+        free(g);
+        free(x);
+        kdst_tensor_release(grad);
+        kdst_tensor_release(scaled);
+        kdst_tensor_release(s);
+    }
+    ck_assert_double_gt(values[0], 0);
+    for (int k = 1; k < 3; k++) {
+        expect_near(values[k], values[0], 1e-14, "scaled");
+        for (int i = 0; i < 24; i++)
+            ck_assert_double_eq_tol(slopes[k][i], slopes[0][i], 1e-12);
+    }
+    kdst_tensor_release(t);
+    kdst_loss_release(loss);
+}
+END_TEST
+
 /* With one peer and a temperature the loss is twice knowledge distillation with equal parts. */
 START_TEST(test_mutual_temperature)
 {
@@ -242,6 +272,7 @@ END_TEST
 static void build(TCase *tests)
 {
     tcase_add_test(tests, test_hint_reductions);
+    tcase_add_test(tests, test_attention_of_any_scale);
     tcase_add_test(tests, test_mutual_temperature);
     tcase_add_test(tests, test_attention_of_zeros);
     tcase_add_test(tests, test_relations_of_few);

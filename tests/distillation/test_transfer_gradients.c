@@ -143,7 +143,12 @@ static kdst_status hint_of(void *user_data, kdst_tensor *const *inputs, int64_t 
 START_TEST(test_regressor)
 {
     static const int64_t sizes[][2][3] = {
-        {{2, 4, 4}, {3, 4, 4}}, {{2, 6, 4}, {3, 3, 2}}, {{2, 2, 3}, {3, 4, 6}}, {{3, 6, 7}, {2, 4, 4}}};
+        {{2, 4, 4}, {3, 4, 4}},
+        {{2, 6, 4}, {3, 3, 2}},
+        {{2, 2, 3}, {3, 4, 6}},
+        {{3, 6, 7}, {2, 4, 4}},
+        {{2, 6, 5}, {3, 3, 3}}};
+    static const int64_t kernels[][2] = {{1, 1}, {3, 3}, {4, 4}, {3, 4}, {3, 3}};
     regressed r = {NULL, make_loss(ctx, kdst_loss_hint_create, ""), NULL};
     kdst_options *o = options_of("dtype=float64 relu=0"), *check = options_of("step=1e-5 rtol=1e-6 atol=1e-8");
     kdst_tensor *inputs[5] = {NULL};
@@ -158,6 +163,8 @@ START_TEST(test_regressor)
     static const char *const names[] = {"conv.weight", "conv.bias", "bn.weight", "bn.bias"};
     for (int i = 0; i < 4; i++)
         expect_ok(kdst_layer_find(r.layer, names[i], &inputs[1 + i]));
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(kdst_tensor_get_size(inputs[1], 2 + i), kernels[_i][i]);
     expect_ok(kdst_gradient_check(hint_of, &r, inputs, 5, check, &worst));
     ck_assert_msg(worst <= 1, "sizes %d: off by %g of what is allowed", _i, worst);
     kdst_options_release(check);
@@ -173,7 +180,7 @@ static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, test_gradient, 0, ROWS);
     tcase_add_loop_test(tests, test_both_types_and_ways, 0, ROWS);
-    tcase_add_loop_test(tests, test_regressor, 0, 4);
+    tcase_add_loop_test(tests, test_regressor, 0, 5);
 }
 
 int main(void)

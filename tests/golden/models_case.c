@@ -44,9 +44,8 @@ static void read_input(model_case *c, fields *f, const cJSON *item)
         if (c->vocabulary < 3 || c->vocabulary > INT32_MAX) problem(c->v, "input_shape: V is at least 3");
         return;
     }
-    if (read_shape(c->v, item, "input_shape", c->input_shape) != 4 || c->input_shape[0] != c->batch ||
-        (!c->listed && c->input_shape[2] != c->input_shape[3]))
-        problem(c->v, "input_shape: a batch of square images is expected");
+    if (read_shape(c->v, item, "input_shape", c->input_shape) != 4 || c->input_shape[0] != c->batch)
+        problem(c->v, "input_shape: a batch of images is expected");
 }
 
 /* One list of labels for each output. */
