@@ -48,6 +48,7 @@ typedef kdst_status (*kdst__call_fn)(kdst__call *call);
 
 struct kdst__op {
     const char *name;
+    const char *input_names[KDST__MAX_INPUTS]; /* in messages, as the public function has them; NULL: "input <number>" */
     int32_t min_inputs, max_inputs; /* inputs from min_inputs on may be NULL */
     uint32_t int_inputs;            /* bit i (below 32): input i is int32 (labels); all others share one floating-point type */
     bool any_dtype;                 /* inputs of any type (shape operations) */

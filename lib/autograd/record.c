@@ -10,6 +10,8 @@
 
 #include "autograd/graph.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static void autograd_destroy(kdst_context *ctx, void *value)
@@ -200,34 +202,44 @@ fail:
 
 /* ---- running ---- */
 
+/* What an input is called in messages. */
+static const char *input_name(const kdst__op *op, int32_t i, char text[24])
+{
+    if (i < KDST__MAX_INPUTS && op->input_names[i]) return op->input_names[i];
+    snprintf(text, 24, "input %" PRId32, i);
+    return text;
+}
+
 static kdst_status check_inputs(const kdst__op *op, kdst_context *ctx, kdst_tensor *const *inputs, int32_t count)
 {
     kdst_dtype real = 0;
+    char text[24];
     for (int32_t i = 0; i < count; i++) {
         const kdst_tensor *t = inputs[i];
         if (!t && i < op->min_inputs)
-            return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %d is NULL", op->name, i);
+            return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s is NULL", op->name, input_name(op, i, text));
         if (!t) continue;
         if (t->base.ctx != ctx)
             return kdst__fail(
-                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: input %d belongs to another context", op->name, i);
+                ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s belongs to another context", op->name,
+                input_name(op, i, text));
         kdst_status status = kdst__tracing(ctx) ? KDST_STATUS_OK : kdst__tensor_need_data(op->name, t);
         if (status) return status;
         if (op->any_dtype) continue;
         if (kdst__op_mask(op->int_inputs, i)) {
             if (t->dtype != KDST_DTYPE_INT32)
                 return kdst__fail(
-                    ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, expected int32", op->name, i,
+                    ctx, KDST_STATUS_DTYPE, "%s: %s is %s, expected int32", op->name, input_name(op, i, text),
                     kdst_dtype_get_name(t->dtype));
             continue;
         }
         if (!kdst__dtype_is_float(t->dtype))
             return kdst__fail(
-                ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, expected float32 or float64", op->name, i,
+                ctx, KDST_STATUS_DTYPE, "%s: %s is %s, expected float32 or float64", op->name, input_name(op, i, text),
                 kdst_dtype_get_name(t->dtype));
         if (real && t->dtype != real)
             return kdst__fail(
-                ctx, KDST_STATUS_DTYPE, "%s: input %d is %s, the others are %s", op->name, i,
+                ctx, KDST_STATUS_DTYPE, "%s: %s is %s, the others are %s", op->name, input_name(op, i, text),
                 kdst_dtype_get_name(t->dtype), kdst_dtype_get_name(real));
         real = t->dtype;
     }

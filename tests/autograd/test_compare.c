@@ -238,7 +238,7 @@ START_TEST(test_bad_input_of_where)
     expect_failure(kdst_where(condition, x, wide, &y), KDST_STATUS_DTYPE, "where: a is float32, b is float64");
     expect_failure(kdst_where(condition, x, two, &y), KDST_STATUS_SHAPE, "where: [3] and [2] cannot be broadcast");
     expect_failure(kdst_where(condition, two, two, &y), KDST_STATUS_SHAPE, "cannot be broadcast");
-    expect_failure(kdst_where(condition, x, NULL, &y), KDST_STATUS_INVALID_ARGUMENT, "input 2 is NULL");
+    expect_failure(kdst_where(condition, x, NULL, &y), KDST_STATUS_INVALID_ARGUMENT, "b is NULL");
     ck_assert_int_eq(kdst_where(NULL, x, x, &y), KDST_STATUS_INVALID_ARGUMENT);
     kdst_tensor *all[] = {condition, x, wide, two};
     for (int i = 0; i < 4; i++)

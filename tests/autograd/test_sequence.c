@@ -382,7 +382,7 @@ START_TEST(lstm_refuses)
     l.in[W_HH] = other = filled(F32, SHAPE(16, 4), 1);
     expect_failure(run(&l, &y, &h, &c), KDST_STATUS_DTYPE, "float32");
     l.in[W_HH] = NULL;
-    expect_failure(run(&l, &y, &h, &c), KDST_STATUS_INVALID_ARGUMENT, "lstm: input 2 is NULL");
+    expect_failure(run(&l, &y, &h, &c), KDST_STATUS_INVALID_ARGUMENT, "lstm: w_hh is NULL");
     l.in[W_HH] = kept;
     expect_failure(run(&l, NULL, NULL, NULL), KDST_STATUS_INVALID_ARGUMENT, "out, out_h and out_c are NULL");
     l.lengths = malloc(2 * sizeof *l.lengths);

@@ -125,6 +125,7 @@ static kdst_status backward(kdst__call *call)
 
 const kdst__op kdst__op_batch_norm = {
     .name = "batch_norm",
+    .input_names = {"x", "gamma", "beta", "running_mean", "running_var"},
     .min_inputs = 1,
     .max_inputs = INPUTS,
     .attr_bytes = sizeof(attrs),

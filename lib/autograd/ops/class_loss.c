@@ -177,6 +177,7 @@ static kdst_status backward(kdst__call *call)
 /* Labels and weights are read again by backward. */
 const kdst__op kdst__op_nll_loss = {
     .name = "nll_loss",
+    .input_names = {"log_probabilities", "labels", "weight"},
     .min_inputs = 2,
     .max_inputs = 3,
     .int_inputs = 2,
@@ -190,6 +191,7 @@ const kdst__op kdst__op_nll_loss = {
 
 const kdst__op kdst__op_cross_entropy_loss = {
     .name = "cross_entropy_loss",
+    .input_names = {"logits", "labels", "weight"},
     .min_inputs = 2,
     .max_inputs = 3,
     .int_inputs = 2,

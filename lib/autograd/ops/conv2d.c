@@ -135,6 +135,7 @@ static kdst_status backward(kdst__call *call)
 
 const kdst__op kdst__op_conv2d = {
     .name = "conv2d",
+    .input_names = {"x", "weight", "bias"},
     .min_inputs = 2,
     .max_inputs = 3,
     .attr_bytes = sizeof(kdst__conv2d_attrs),

@@ -101,6 +101,7 @@ static kdst_status backward(kdst__call *call)
 
 const kdst__op kdst__op_cross_entropy = {
     .name = "cross_entropy",
+    .input_names = {"logits", "labels"},
     .min_inputs = 2,
     .max_inputs = 2,
     .int_inputs = 2,

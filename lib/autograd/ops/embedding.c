@@ -81,6 +81,7 @@ static kdst_status backward(kdst__call *call)
 
 const kdst__op kdst__op_embedding = {
     .name = "embedding",
+    .input_names = {"weight", "tokens"},
     .min_inputs = 2,
     .max_inputs = 2,
     .int_inputs = 2,

@@ -78,6 +78,7 @@ static kdst_status backward(kdst__call *call)
 
 const kdst__op kdst__op_gather = {
     .name = "gather",
+    .input_names = {"x", "indices"},
     .min_inputs = 2,
     .max_inputs = 2,
     .any_dtype = true,

@@ -60,6 +60,7 @@ static kdst_status backward(kdst__call *call)
 
 const kdst__op kdst__op_index_select = {
     .name = "index_select",
+    .input_names = {"x", "indices"},
     .min_inputs = 2,
     .max_inputs = 2,
     .any_dtype = true,

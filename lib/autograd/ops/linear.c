@@ -72,6 +72,7 @@ static kdst_status backward(kdst__call *call)
 
 const kdst__op kdst__op_linear = {
     .name = "linear",
+    .input_names = {"x", "weight", "bias"},
     .min_inputs = 2,
     .max_inputs = 3,
     .shape = shape,

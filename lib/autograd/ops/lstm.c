@@ -324,6 +324,7 @@ end:
 
 const kdst__op kdst__op_lstm = {
     .name = "lstm",
+    .input_names = {"x", "w_ih", "w_hh", "b_ih", "b_hh", "h0", "c0", "lengths"},
     .min_inputs = 3,
     .max_inputs = INPUTS,
     .int_inputs = 1u << LENGTHS,

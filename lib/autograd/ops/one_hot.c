@@ -64,6 +64,7 @@ static kdst_status forward(kdst__call *call)
 
 const kdst__op kdst__op_one_hot = {
     .name = "one_hot",
+    .input_names = {"labels"},
     .min_inputs = 1,
     .max_inputs = 1,
     .int_inputs = 1,

@@ -161,16 +161,17 @@ static kdst_status backward(kdst__call *call)
 }
 
 /* What the descriptors share; `top` is the number of inputs with weights. */
-#define PAIR_LOSS(stem, top)                                                                                           \
-  .name = #stem, .min_inputs = 2, .max_inputs = (top), .attr_bytes = sizeof(attrs),                                    \
-  .attr_schema = &kdst__schema_##stem, .shape = shape, .forward = forward, .backward = backward, .keep_inputs = 3
+#define PAIR_LOSS(stem, first, top)                                                                                    \
+  .name = #stem, .input_names = {first, "target", "weight", "positive_weight"}, .min_inputs = 2, .max_inputs = (top),  \
+  .attr_bytes = sizeof(attrs), .attr_schema = &kdst__schema_##stem, .shape = shape, .forward = forward,                \
+  .backward = backward, .keep_inputs = 3
 
-const kdst__op kdst__op_l1_loss = {PAIR_LOSS(l1_loss, 2), KDST__DOMAIN(-1, 1)};
-const kdst__op kdst__op_mse_loss = {PAIR_LOSS(mse_loss, 2), KDST__DOMAIN(-1, 1)};
-const kdst__op kdst__op_huber_loss = {PAIR_LOSS(huber_loss, 2), KDST__DOMAIN(-1, 1)};
-const kdst__op kdst__op_smooth_l1_loss = {PAIR_LOSS(smooth_l1_loss, 2), KDST__DOMAIN(-1, 1)};
-const kdst__op kdst__op_bce_with_logits = {PAIR_LOSS(bce_with_logits, 4), KDST__DOMAIN(0.1, 0.9)};
-const kdst__op kdst__op_kl_div = {PAIR_LOSS(kl_div, 2), KDST__DOMAIN(0.1, 0.9)};
+const kdst__op kdst__op_l1_loss = {PAIR_LOSS(l1_loss, "input", 2), KDST__DOMAIN(-1, 1)};
+const kdst__op kdst__op_mse_loss = {PAIR_LOSS(mse_loss, "input", 2), KDST__DOMAIN(-1, 1)};
+const kdst__op kdst__op_huber_loss = {PAIR_LOSS(huber_loss, "input", 2), KDST__DOMAIN(-1, 1)};
+const kdst__op kdst__op_smooth_l1_loss = {PAIR_LOSS(smooth_l1_loss, "input", 2), KDST__DOMAIN(-1, 1)};
+const kdst__op kdst__op_bce_with_logits = {PAIR_LOSS(bce_with_logits, "logits", 4), KDST__DOMAIN(0.1, 0.9)};
+const kdst__op kdst__op_kl_div = {PAIR_LOSS(kl_div, "input", 2), KDST__DOMAIN(0.1, 0.9)};
 
 /* Parses, hides where the weights come from, so that no gradient flows to them, and runs. */
 static kdst_status

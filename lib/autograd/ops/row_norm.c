@@ -144,6 +144,7 @@ static kdst_status backward(kdst__call *call)
 
 const kdst__op kdst__op_layer_norm = {
     .name = "layer_norm",
+    .input_names = {"x", "gamma", "beta"},
     .min_inputs = 1,
     .max_inputs = INPUTS,
     .attr_bytes = sizeof(kdst__row_norm_attrs),
@@ -156,6 +157,7 @@ const kdst__op kdst__op_layer_norm = {
 
 const kdst__op kdst__op_group_norm = {
     .name = "group_norm",
+    .input_names = {"x", "gamma", "beta"},
     .min_inputs = 1,
     .max_inputs = INPUTS,
     .attr_bytes = sizeof(kdst__row_norm_attrs),

@@ -62,6 +62,7 @@ static kdst_status backward(kdst__call *call)
 
 const kdst__op kdst__op_where = {
     .name = "where",
+    .input_names = {"condition", "a", "b"},
     .min_inputs = 3,
     .max_inputs = 3,
     .any_dtype = true,
