@@ -68,7 +68,7 @@ int main(int argc, char **argv)
     if (!status) status = input_shape(name, shape);
     if (!status) status = kdst_trace_create(net, 1, NULL, &rank, shape, NULL, &trace);
     snprintf(path, sizeof path, "%s/%s.svg", folder, name);
-    if (!status) status = kdst_trace_write_svg(trace, path);
+    if (!status) status = kdst_trace_save_svg(trace, path);
     snprintf(path, sizeof path, "%s/%s.onnx", folder, name);
     if (!status) status = kdst_onnx_save(net, 1, NULL, &rank, shape, path, NULL);
     if (!status) status = print_summary(trace);

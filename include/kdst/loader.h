@@ -151,7 +151,7 @@ KDST_API kdst_dataset *kdst_loader_get_dataset(const kdst_loader *loader);
  *  @param loader  nullable
  *  @return        1: with mixup or cutmix, use kdst_loader_next_mixed; else 0
  *  @thread any   @since 0.1 */
-KDST_API int64_t kdst_loader_get_mixes(const kdst_loader *loader);
+KDST_API int32_t kdst_loader_get_mixes(const kdst_loader *loader);
 
 /** Shape of one image of a batch.
  *

@@ -230,7 +230,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_trace_get_bytes(kdst_trace *trace, int6
 /** A table of the operations with layer, shape, parameters and multiply-adds, and totals.
  *
  *  @param      trace       the trace
- *  @param[out] out         [capacity] bytes, nullable when capacity is 0; the text, as much as fits, with its end
+ *  @param[out] out         [capacity] bytes; the text, as much as fits, with its end; nullable when capacity is 0, which only asks for
+ *                          the length and is no failure
  *  @param      capacity    length of out
  *  @param[out] out_needed  nullable; bytes of the whole text with its end
  *  @status INVALID_ARGUMENT (NULL, capacity too small), SHAPE (numbers that do not fit)
@@ -246,7 +247,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_trace_get_summary(
  *  @param path   UTF-8
  *  @status INVALID_ARGUMENT (NULL), IO (with the system's reason), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
-KDST_API KDST_NODISCARD kdst_status kdst_trace_write_svg(kdst_trace *trace, const char *path);
+KDST_API KDST_NODISCARD kdst_status kdst_trace_save_svg(kdst_trace *trace, const char *path);
 
 #ifdef __cplusplus
 }

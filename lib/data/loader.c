@@ -303,7 +303,7 @@ kdst_dataset *kdst_loader_get_dataset(const kdst_loader *loader)
     return loader ? loader->dataset : NULL;
 }
 
-int64_t kdst_loader_get_mixes(const kdst_loader *loader)
+int32_t kdst_loader_get_mixes(const kdst_loader *loader)
 {
     return loader && kdst__batches_mixes(&loader->batches);
 }

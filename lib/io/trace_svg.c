@@ -242,20 +242,20 @@ static void draw(drawing *d)
     kdst__svg_add(&d->svg, "</svg>\n");
 }
 
-kdst_status kdst_trace_write_svg(kdst_trace *trace, const char *path)
+kdst_status kdst_trace_save_svg(kdst_trace *trace, const char *path)
 {
     if (trace == NULL) return KDST_STATUS_INVALID_ARGUMENT;
     kdst_context *ctx = trace->base.ctx;
     kdst__memory *memory = kdst__context_memory(ctx);
     kdst__enter(ctx);
-    if (path == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "trace_write_svg: path is NULL");
+    if (path == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "trace_save_svg: path is NULL");
     size_t count = (size_t)trace->graph.op_count;
     drawing d = {.trace = trace, .rows = 1, .lane_count = trace->input_count};
     d.places = kdst__alloc_zero(memory, count * sizeof *d.places);
     d.lanes = kdst__alloc_zero(memory, (count + KDST__LAYER_INPUTS) * sizeof *d.lanes);
     kdst_status status =
-        d.places != NULL && d.lanes != NULL ? KDST_STATUS_OK : kdst__fail_memory(ctx, "trace_write_svg");
-    if (status == KDST_STATUS_OK) status = kdst__sink_open(ctx, "trace_write_svg", path, &d.svg.sink);
+        d.places != NULL && d.lanes != NULL ? KDST_STATUS_OK : kdst__fail_memory(ctx, "trace_save_svg");
+    if (status == KDST_STATUS_OK) status = kdst__sink_open(ctx, "trace_save_svg", path, &d.svg.sink);
     if (status == KDST_STATUS_OK) {
         set_rows(&d);
         for (int64_t i = 0; i < trace->input_count; i++)

@@ -76,7 +76,7 @@ START_TEST(drawing)
     kdst_trace *trace = NULL;
     expect_ok(make(ctx, &net));
     expect_ok(kdst_trace_create(net, 1, NULL, &rank4, shape, NULL, &trace));
-    expect_ok(kdst_trace_write_svg(trace, path));
+    expect_ok(kdst_trace_save_svg(trace, path));
     char *text = read_text();
     ck_assert_int_eq(count(text, "<svg "), 1);
     ck_assert_int_eq(count(text, "class=\"box\""), 4); /* input, conv, add, relu */
@@ -91,10 +91,10 @@ START_TEST(drawing)
     for (const char *at = text; *at != '\0'; at++)
         ck_assert((unsigned char)*at >= 32 || *at == '\n');
     free(text);
-    expect_failure(kdst_trace_write_svg(trace, NULL), KDST_STATUS_INVALID_ARGUMENT, "path is NULL");
-    expect_failure(kdst_trace_write_svg(trace, "/nowhere/x.svg"), KDST_STATUS_IO, "/nowhere/x.svg");
-    expect_failure(kdst_trace_write_svg(trace, "/tmp"), KDST_STATUS_IO, "is a folder");
-    ck_assert_int_eq(kdst_trace_write_svg(NULL, path), KDST_STATUS_INVALID_ARGUMENT);
+    expect_failure(kdst_trace_save_svg(trace, NULL), KDST_STATUS_INVALID_ARGUMENT, "path is NULL");
+    expect_failure(kdst_trace_save_svg(trace, "/nowhere/x.svg"), KDST_STATUS_IO, "/nowhere/x.svg");
+    expect_failure(kdst_trace_save_svg(trace, "/tmp"), KDST_STATUS_IO, "is a folder");
+    ck_assert_int_eq(kdst_trace_save_svg(NULL, path), KDST_STATUS_INVALID_ARGUMENT);
     kdst_trace_release(trace);
     kdst_layer_release(net);
 }
@@ -146,7 +146,7 @@ static kdst_status work(kdst_context *in, void *arg)
     (void)arg;
     kdst_status status = make(in, &net);
     if (!status) status = kdst_trace_create(net, 1, NULL, &rank4, shape, NULL, &trace);
-    if (!status) status = kdst_trace_write_svg(trace, path);
+    if (!status) status = kdst_trace_save_svg(trace, path);
     kdst_trace_release(trace);
     kdst_layer_release(net);
     return status;
