@@ -80,14 +80,14 @@ def bounds(option):
         return ', '.join('`%s`' % c for c in option['choices'].split('|'))
     if option['type'] == 'string':
         return 'any text'
-    low, high = option['min'], option['max']
+    low, high = (None if bound is not None and abs(bound) > 1e308 else bound for bound in (option['min'], option['max']))
     if option['type'] == 'int' and (low, high) == (0, 1):
         return '0 or 1'
     if low is None and high is None:
         return 'any'
     below = '' if low is None else ('at least %.15g' if option['min_allowed'] else 'above %.15g') % low
     above = '' if high is None else ('at most %.15g' if option['max_allowed'] else 'below %.15g') % high
-    if option['min_allowed'] and option['max_allowed']:
+    if low is not None and high is not None and option['min_allowed'] and option['max_allowed']:
         return '%.15g to %.15g' % (low, high)
     return ', '.join(part for part in (below, above) if part)
 

@@ -63,7 +63,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_metrics_add(kdst_metrics *metrics, kdst
  *  @param model    makes logits [B, K] from the loader's images
  *  @param loader   the data
  *  @status INVALID_ARGUMENT (NULL, another context, label out of range, logit not finite), SHAPE, DTYPE, OUT_OF_MEMORY,
- *          CANCELLED, or what the loader and the model return
+ *          CANCELLED, and what the loader and the model give: STATE, NOT_FOUND, IO, FORMAT, UNSUPPORTED, CALLBACK
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_metrics_add_loader(
     kdst_metrics *metrics, kdst_layer *model, kdst_loader *loader);

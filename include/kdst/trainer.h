@@ -157,17 +157,19 @@ KDST_API KDST_NODISCARD kdst_status kdst_trainer_restore_best(kdst_trainer *trai
  *
  *  @param      trainer    the trainer
  *  @param[out] out_event  what was done
- *  @status INVALID_ARGUMENT (NULL, label out of range), STATE (loss, logits or gradient not finite; the loss needs a teacher and there is none; an
+ *  @status INVALID_ARGUMENT (NULL, label out of range), STATE (loss, logits or gradient not finite; the loss or a term needs a teacher and there is none; an
  *          option or the schedule needs a validation and there is none; the optimiser has no tensors; the model holds the average;
  *          called by the progress function), IO (the best file), SHAPE and DTYPE (model, teacher and data do
- *          not fit), CANCELLED, OUT_OF_MEMORY, CALLBACK (or whatever a callback of the caller's returned)
+ *          not fit), CANCELLED, OUT_OF_MEMORY, CALLBACK (or whatever a callback of the caller's returned), and what an image's file
+ *          gives (kdst_loader_next): NOT_FOUND, IO, FORMAT, UNSUPPORTED
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_step(kdst_trainer *trainer, kdst_event *out_event);
 
 /** Steps until every epoch is done, or the run is stopped by patience.
  *
  *  @param trainer  the trainer
- *  @status INVALID_ARGUMENT, STATE, IO, SHAPE, DTYPE, CANCELLED, OUT_OF_MEMORY, CALLBACK: as kdst_trainer_step
+ *  @status INVALID_ARGUMENT, STATE, IO, SHAPE, DTYPE, CANCELLED, OUT_OF_MEMORY, CALLBACK, NOT_FOUND, FORMAT, UNSUPPORTED: as
+ *          kdst_trainer_step
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_trainer_run(kdst_trainer *trainer);
 

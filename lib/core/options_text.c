@@ -4,6 +4,7 @@
 
 #include "core/format.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,10 @@ int kdst__option_allows(const kdst__option *o, double v)
 
 static void text_bound(const kdst__option *o, double bound, char out[KDST__NUMBER_TEXT])
 {
+    if (fabs(bound) == DBL_MAX) { /* a finite number of any size */
+        snprintf(out, KDST__NUMBER_TEXT, "%sinf", bound < 0 ? "-" : "");
+        return;
+    }
     int whole = (o->type == KDST_OPTION_INT || o->type == KDST_OPTION_INTS) && fabs(bound) <= 9007199254740992.0;
     kdst__text_number(whole, whole ? (int64_t)bound : 0, bound, out);
 }
@@ -46,7 +51,9 @@ void kdst__text_bounds(const kdst__option *o, char out[KDST__BOUNDS_TEXT])
     char low[KDST__NUMBER_TEXT], high[KDST__NUMBER_TEXT];
     text_bound(o, o->min, low);
     text_bound(o, o->max, high);
-    snprintf(out, KDST__BOUNDS_TEXT, "%c%s, %s%c", open_below(o) ? '(' : '[', low, high, open_above(o) ? ')' : ']');
+    snprintf(
+        out, KDST__BOUNDS_TEXT, "%c%s, %s%c", open_below(o) || o->min == -DBL_MAX ? '(' : '[', low, high,
+        open_above(o) || o->max == DBL_MAX ? ')' : ']');
 }
 
 const char *kdst__text_type(kdst_option_type type)

@@ -77,6 +77,10 @@ kdst_status kdst_layer_parameter_create(
             is_parameter);
     if (tensor->base.ctx != ctx)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "parameter: tensor belongs to another context");
+    if (is_parameter == 1 && !kdst__dtype_is_float(tensor->dtype))
+        return kdst__fail(
+            ctx, KDST_STATUS_DTYPE, "parameter: tensor is %s, a parameter is float32 or float64",
+            kdst_dtype_get_name(tensor->dtype));
     status = kdst__tensor_need_data("parameter", tensor);
     if (status != KDST_STATUS_OK) return status;
     return kdst__layer_parameter_new(ctx, name, tensor, is_parameter == 1, out);

@@ -26,7 +26,12 @@ kdst_status kdst__trace_larger(
                 at[axis]);
         if (axis >= 0 && axis < ranks[i]) at[axis]++;
     }
-    return kdst__trace_new(function, layer, count, dtypes, ranks, sizes, false, out);
+    kdst_status status = kdst__trace_new(function, layer, count, dtypes, ranks, sizes, false, out);
+    if (status == KDST_STATUS_SHAPE || status == KDST_STATUS_INVALID_ARGUMENT) /* sizes that the caller did not give */
+        return kdst__fail(
+            layer->base.ctx, status, "%s: with one sample more on batch_axis: %s", function,
+            kdst_context_message(layer->base.ctx));
+    return status;
 }
 
 bool kdst__trace_same_attributes(const kdst_trace *a, const kdst_trace *b, int64_t op)

@@ -44,6 +44,11 @@ static void batch_release(batch *b)
 static kdst_status run_teacher(kdst_trainer *t, kdst_tensor *x, kdst_tensor **out)
 {
     if (!t->teacher) {
+        if (t->terms.count > 0)
+            return kdst__fail(
+                t->base.ctx, KDST_STATUS_STATE,
+                "trainer_step: term 0, %s, needs a teacher; set one with trainer_set_teacher",
+                kdst_loss_get_name(t->terms.all[0].loss));
         if (!kdst_loss_needs_teacher(t->loss)) return KDST_STATUS_OK;
         return kdst__fail(
             t->base.ctx, KDST_STATUS_STATE,

@@ -260,6 +260,11 @@ START_TEST(refused)
     expect_failure(
         kdst_onnx_save(net, 1, NULL, &rank4, image, path, options), KDST_STATUS_INVALID_ARGUMENT, "not UTF-8");
     kdst_options_release(options);
+    options = options_ints("batch_axis", (int64_t[]){1}, 1); /* the channels */
+    expect_failure(
+        kdst_onnx_save(net, 1, NULL, &rank4, image, path, options), KDST_STATUS_SHAPE,
+        "onnx_save: with one sample more on batch_axis: conv2d: input has 2 channels, layer expects 1");
+    kdst_options_release(options);
     ck_assert_int_eq(files_in_folder(), 0);
     expect_failure(kdst_onnx_save(net, 1, NULL, &rank4, image, folder, NULL), KDST_STATUS_IO, "is a folder");
     expect_failure(

@@ -339,7 +339,7 @@ START_TEST(state_of_own_layers)
     expect_failure(kdst_layer_parameter_create(ctx, "", t, 1, &refused), KDST_STATUS_INVALID_ARGUMENT, "has 0 bytes");
     expect_failure(
         kdst_layer_parameter_create(ctx, "a", t, 2, &refused), KDST_STATUS_INVALID_ARGUMENT, "is_parameter is 2");
-    expect_failure(kdst_layer_parameter_create(ctx, "a", whole, 1, &refused), KDST_STATUS_DTYPE, "int32");
+    expect_failure(kdst_layer_parameter_create(ctx, "a", whole, 1, &refused), KDST_STATUS_DTYPE, "parameter: tensor is int32");
     expect_failure(
         kdst_layer_parameter_create(ctx, "a", NULL, 1, &refused), KDST_STATUS_INVALID_ARGUMENT, "tensor is NULL");
     expect_ok(kdst_layer_parameter_create(ctx, "a", whole, 0, &refused));

@@ -4,7 +4,8 @@
 
 enum { COUNT = 3, STEPS = 4 };
 static const double start[COUNT] = {0.5, -1.25, 2.0};
-static const double gradients[STEPS][COUNT] = {{0.1, -0.2, 0.3}, {-0.4, 0.5, 0.6}, {0.7, 0.05, -0.8}, {0.01, 0.02, 0.03}};
+static const double gradients[STEPS][COUNT] = {
+    {0.1, -0.2, 0.3}, {-0.4, 0.5, 0.6}, {0.7, 0.05, -0.8}, {0.01, 0.02, 0.03}};
 
 /* Weights after the four steps: torch.optim of PyTorch 1.13 in float64. */
 static const struct {
@@ -116,7 +117,8 @@ END_TEST
 START_TEST(adam_by_formula)
 {
     enum { MANY = 5003 };
-    double *w = malloc(MANY * sizeof *w), *m = calloc(MANY, sizeof *m), *v = calloc(MANY, sizeof *v), *g = malloc(MANY * sizeof *g);
+    double *w = malloc(MANY * sizeof *w), *m = calloc(MANY, sizeof *m), *v = calloc(MANY, sizeof *v),
+           *g = malloc(MANY * sizeof *g);
     for (int i = 0; i < MANY; i++)
         w[i] = number(i, 1);
     kdst_optimizer *opt = optimizer(6);
@@ -222,7 +224,8 @@ START_TEST(state_names)
         expect_ok(kdst_optimizer_get_state(adam, i, &name, NULL));
         ck_assert_str_eq(name, names[i]);
     }
-    expect_failure(kdst_optimizer_get_state(plain, 0, &name, &t), KDST_STATUS_NOT_FOUND, "index is 0, the state has 0 tensors");
+    expect_failure(
+        kdst_optimizer_get_state(plain, 0, &name, &t), KDST_STATUS_NOT_FOUND, "index is 0, the state has 0 tensors");
     kdst_optimizer_release(adam);
     kdst_optimizer_release(momentum);
     kdst_optimizer_release(plain);
@@ -294,7 +297,8 @@ END_TEST
 
 START_TEST(learning_rate)
 {
-    kdst_optimizer *opt = optimizer(0);
+    kdst_options *rates = NULL;
+    kdst_optimizer *opt = optimizer(0), *none = NULL;
     kdst_tensor *w = leaf(F64, COUNT, start);
     double rate = 0;
     expect_ok(kdst_optimizer_get_learning_rate(opt, &rate));
@@ -304,7 +308,15 @@ START_TEST(learning_rate)
     set_grad(w, gradients[0]);
     expect_ok(kdst_optimizer_run(opt));
     expect_close(w, (double[]){0.3, -0.85, 1.4});
-    expect_failure(kdst_optimizer_set_learning_rate(opt, -1), KDST_STATUS_INVALID_ARGUMENT, "learning_rate is -1, allowed is [0, inf)");
+    expect_failure(
+        kdst_optimizer_set_learning_rate(opt, -1), KDST_STATUS_INVALID_ARGUMENT,
+        "learning_rate is -1, allowed is [0, inf)");
+    ck_assert_int_eq(kdst_options_create(&rates), 0);
+    ck_assert_int_eq(kdst_options_set_float(rates, "learning_rate", -1), 0);
+    expect_failure(
+        kdst_optimizer_adamw_create(ctx, rates, &none), KDST_STATUS_INVALID_ARGUMENT,
+        "learning_rate is -1, allowed is [0, inf)");
+    kdst_options_release(rates);
     expect_failure(kdst_optimizer_set_learning_rate(opt, NAN), KDST_STATUS_INVALID_ARGUMENT, "learning_rate is");
     expect_failure(kdst_optimizer_set_steps(opt, -1), KDST_STATUS_INVALID_ARGUMENT, "steps is -1");
     kdst_tensor_release(w);
@@ -327,14 +339,16 @@ START_TEST(add_layer_is_all_or_nothing)
     opt = optimizer(2);
     expect_ok(kdst_optimizer_add_layer(opt, layer));
     ck_assert_int_eq(kdst_optimizer_get_state_count(opt), 4);
-    expect_failure(kdst_optimizer_add_tensor(opt, "bias", w), KDST_STATUS_INVALID_ARGUMENT, "\"bias\" was added before");
+    expect_failure(
+        kdst_optimizer_add_tensor(opt, "bias", w), KDST_STATUS_INVALID_ARGUMENT, "\"bias\" was added before");
     expect_failure(kdst_optimizer_add_tensor(opt, "", w), KDST_STATUS_INVALID_ARGUMENT, "name is empty");
     expect_failure(kdst_optimizer_add_tensor(opt, "labels", labels), KDST_STATUS_DTYPE, "\"labels\" is int32");
     expect_failure(kdst_optimizer_add_tensor(opt, "x", NULL), KDST_STATUS_INVALID_ARGUMENT, "tensor is NULL");
     expect_failure(kdst_optimizer_add_layer(opt, NULL), KDST_STATUS_INVALID_ARGUMENT, "layer is NULL");
     kdst_tensor *square = filled(F64, SHAPE(2, 3), 1);
     expect_ok(kdst_transpose(square, 0, 1, &turned));
-    expect_failure(kdst_optimizer_add_tensor(opt, "turned", turned), KDST_STATUS_INVALID_ARGUMENT, "\"turned\" is not contiguous");
+    expect_failure(
+        kdst_optimizer_add_tensor(opt, "turned", turned), KDST_STATUS_INVALID_ARGUMENT, "\"turned\" is not contiguous");
     kdst_tensor_release(turned);
     expect_ok(kdst_relu(w, &turned));
     expect_failure(
@@ -355,10 +369,12 @@ START_TEST(bad_options)
     kdst_optimizer *opt = NULL;
     expect_ok(kdst_options_create(&options));
     expect_ok(kdst_options_set_int(options, "nesterov", 1));
-    expect_failure(kdst_optimizer_sgd_create(ctx, options, &opt), KDST_STATUS_INVALID_ARGUMENT, "nesterov is 1, momentum is 0");
+    expect_failure(
+        kdst_optimizer_sgd_create(ctx, options, &opt), KDST_STATUS_INVALID_ARGUMENT, "nesterov is 1, momentum is 0");
     expect_ok(kdst_options_set_float(options, "momentum", 0.9));
     expect_ok(kdst_options_set_float(options, "dampening", 0.5));
-    expect_failure(kdst_optimizer_sgd_create(ctx, options, &opt), KDST_STATUS_INVALID_ARGUMENT, "nesterov is 1, dampening is 0.5");
+    expect_failure(
+        kdst_optimizer_sgd_create(ctx, options, &opt), KDST_STATUS_INVALID_ARGUMENT, "nesterov is 1, dampening is 0.5");
     kdst_options_release(options);
     expect_ok(kdst_options_create(&options));
     expect_ok(kdst_options_set_float(options, "beta1", 1));

@@ -109,7 +109,8 @@ START_TEST(test_resume)
     path_of(path);
     ck_assert_int_eq(make_hinted(ctx, 3, &a), 0);
     weights_of(a.regressor, start);
-    for (int i = 0; i < 5; i++) ck_assert_int_eq(kdst_trainer_step(a.s.trainer, &event), 0);
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(kdst_trainer_step(a.s.trainer, &event), 0);
     ck_assert_int_eq(kdst_trainer_save(a.s.trainer, path), 0);
     ck_assert_int_eq(kdst_trainer_run(a.s.trainer), 0);
     ck_assert_int_eq(make_hinted(other, 3, &b), 0);
@@ -145,8 +146,8 @@ START_TEST(test_foreign_checkpoints)
     ck_assert_int_eq(kdst_state_save(state, path), 0);
     uint64_t before = fingerprint(&h.s);
     ck_assert_int_eq(kdst_trainer_load(h.s.trainer, path), KDST_STATUS_STATE);
-    ck_assert_ptr_nonnull(strstr(
-        kdst_context_message(ctx), "term0.weight is float32 [12, 11], the regressor has float32 [12, 12]"));
+    ck_assert_ptr_nonnull(
+        strstr(kdst_context_message(ctx), "term0.weight is float32 [12, 11], the regressor has float32 [12, 12]"));
     hinted plain = {0};
     ck_assert_int_eq(make_setup(ctx, 3, &plain.s), 0);
     ck_assert_int_eq(kdst_optimizer_add_tensor(plain.s.optimizer, "weight", wrong), 0);
@@ -208,6 +209,10 @@ START_TEST(test_bad_input)
     kdst_event event;
     ck_assert_int_eq(kdst_trainer_add_term(h.s.trainer, h.hint, 1, h.teacher, h.regressor, NULL), 0);
     ck_assert_int_ne(kdst_trainer_step(h.s.trainer, &event), 0); /* the regressor is no part of the teacher */
+    ck_assert_int_eq(kdst_trainer_set_teacher(h.s.trainer, NULL), 0);
+    ck_assert_int_eq(kdst_trainer_step(h.s.trainer, &event), KDST_STATUS_STATE);
+    ck_assert_str_eq(
+        kdst_context_message(ctx), "trainer_step: term 0, hint, needs a teacher; set one with trainer_set_teacher");
     kdst_loss_release(plain);
     kdst_layer_release(elsewhere);
     free_hinted(&h);
