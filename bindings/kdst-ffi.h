@@ -354,7 +354,7 @@ int64_t kdst_loader_get_epoch(const kdst_loader *loader);
 int64_t kdst_loader_get_position(const kdst_loader *loader);
 int64_t kdst_loader_get_batches(const kdst_loader *loader);
 kdst_dataset *kdst_loader_get_dataset(const kdst_loader *loader);
-int64_t kdst_loader_get_mixes(const kdst_loader *loader);
+int32_t kdst_loader_get_mixes(const kdst_loader *loader);
 kdst_status kdst_loader_get_shape(kdst_loader *loader, int64_t *out);
 
 /* metrics.h */
@@ -549,7 +549,7 @@ int64_t kdst_trace_get_output(const kdst_trace *trace, int64_t index);
 kdst_status kdst_trace_get_macs(kdst_trace *trace, int64_t op, int64_t *out_macs);
 kdst_status kdst_trace_get_bytes(kdst_trace *trace, int64_t *out_state, int64_t *out_activations);
 kdst_status kdst_trace_get_summary(kdst_trace *trace, char *out, int64_t capacity, int64_t *out_needed);
-kdst_status kdst_trace_write_svg(kdst_trace *trace, const char *path);
+kdst_status kdst_trace_save_svg(kdst_trace *trace, const char *path);
 
 /* trainer.h */
 typedef struct kdst_trainer kdst_trainer;
