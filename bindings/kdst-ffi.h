@@ -200,6 +200,7 @@ kdst_status kdst_kl_div(kdst_tensor *input, kdst_tensor *target, const kdst_opti
 kdst_status kdst_bce_with_logits(kdst_tensor *logits, kdst_tensor *target, kdst_tensor *weight, kdst_tensor *positive_weight, const kdst_options *options, kdst_tensor **out);
 kdst_status kdst_nll_loss(kdst_tensor *log_probabilities, kdst_tensor *labels, kdst_tensor *weight, const kdst_options *options, kdst_tensor **out);
 kdst_status kdst_cross_entropy_loss(kdst_tensor *logits, kdst_tensor *labels, kdst_tensor *weight, const kdst_options *options, kdst_tensor **out);
+kdst_status kdst_cross_entropy_soft(kdst_tensor *logits, kdst_tensor *targets, kdst_tensor *weight, const kdst_options *options, kdst_tensor **out);
 
 /* dataset.h */
 typedef struct kdst_dataset kdst_dataset;
