@@ -107,7 +107,8 @@ static uint64_t unique(const kdst__sink *sink, int attempt)
 static kdst_status open_temporary(kdst__sink *sink, mode_t mode)
 {
     size_t folder = folder_bytes(sink->target), kept = strlen(sink->target + folder);
-    if (kept == 0) return fail(sink, KDST_STATUS_IO, "names no file");
+    if (kept == 0)
+        return fail(sink, KDST_STATUS_IO, *sink->path ? "names no file" : "the path is empty and names no file");
     kept = kept < NAME_KEPT ? kept : NAME_KEPT;
     sink->temporary_bytes = folder + kept + NAME_EXTRA;
     sink->temporary = kdst__alloc(kdst__context_memory(sink->ctx), sink->temporary_bytes);

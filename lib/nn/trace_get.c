@@ -2,6 +2,8 @@
 /* Reading a trace: operations, their attributes through the descriptor's table, and values. */
 #include "nn/trace.h"
 
+#include "core/options_text.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -145,8 +147,8 @@ static kdst_status find(
             kdst__trace_op_name(trace, op), name);
     if ((*out_option)->type != one && (*out_option)->type != other)
         return kdst__fail(
-            ctx, KDST_STATUS_DTYPE, "%s: attribute \"%.64s\" has type %d, asked for is %d or %d", function, name,
-            (*out_option)->type, one, other);
+            ctx, KDST_STATUS_DTYPE, "%s: attribute \"%.64s\" is %s, asked for is %s or %s", function, name,
+            kdst__text_type((*out_option)->type), kdst__text_type(one), kdst__text_type(other));
     int64_t count = length(*out_option, trace->graph.ops[op].attrs);
     if (one != KDST_OPTION_CHOICE && capacity < count)
         return kdst__fail(

@@ -174,7 +174,7 @@ START_TEST(paths_that_cannot_be_written)
     failed_with(write_portions(ctx, path_of("file/below"), 5, 5), KDST_STATUS_IO, "Not a directory");
     failed_with(write_portions(ctx, folder, 5, 5), KDST_STATUS_IO, "is a folder");
     failed_with(write_portions(ctx, "/dev/null", 5, 5), KDST_STATUS_IO, "no regular file");
-    failed_with(write_portions(ctx, "", 5, 5), KDST_STATUS_IO, "names no file");
+    failed_with(write_portions(ctx, "", 5, 5), KDST_STATUS_IO, "the path is empty and names no file");
     failed_with(write_portions(ctx, "/nowhere/", 5, 5), KDST_STATUS_IO, "/nowhere/");
     memset(name, 'n', sizeof name);
     name[300] = '\0';

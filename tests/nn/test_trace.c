@@ -136,7 +136,9 @@ START_TEST(attributes)
     expect_failure(
         kdst_trace_get_attribute_ints(trace, 0, "strode", two, 2), KDST_STATUS_NOT_FOUND, "no attribute \"strode\"");
     expect_failure(kdst_trace_get_attribute_floats(trace, 0, "stride", &eps, 2), KDST_STATUS_DTYPE, "\"stride\"");
-    expect_failure(kdst_trace_get_attribute_text(trace, 0, "stride", text, 8), KDST_STATUS_DTYPE, "\"stride\"");
+    expect_failure(
+        kdst_trace_get_attribute_text(trace, 0, "stride", text, 8), KDST_STATUS_DTYPE,
+        "\"stride\" is a list of whole numbers, asked for is one of a list of texts or a text");
     expect_failure(kdst_trace_get_attribute_ints(trace, 0, NULL, two, 2), KDST_STATUS_INVALID_ARGUMENT, "name is NULL");
     kdst_trace_release(trace);
     kdst_layer_release(net);
