@@ -249,6 +249,13 @@ START_TEST(test_places)
     kdst_tensor_release(places);
     expect_ok(kdst_top_k(x, 2, 1, 0, NULL, NULL));
     kdst_tensor_release(x);
+    /* nothing of very many rows, at once */
+    x = filled(F32, SHAPE(INT64_C(1) << 40, 0), 1);
+    expect_ok(kdst_top_k(x, 0, 1, 1, &values, &places));
+    expect_shape(places, SHAPE(INT64_C(1) << 40, 0));
+    kdst_tensor_release(values);
+    kdst_tensor_release(places);
+    kdst_tensor_release(x);
 }
 END_TEST
 

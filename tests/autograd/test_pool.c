@@ -166,6 +166,9 @@ START_TEST(test_adaptive_average)
     kdst_tensor_release(y);
     expect_ok(kdst_adaptive_avg_pool2d(small, 0, 2, &y));
     expect_shape(y, SHAPE(1, 1, 0, 2));
+    kdst_tensor_release(y);
+    expect_ok(kdst_adaptive_avg_pool2d(small, INT32_MAX, 0, &y)); /* at once */
+    expect_shape(y, SHAPE(1, 1, INT32_MAX, 0));
     kdst_tensor *all[] = {x, dy, y, dx, small};
     for (int i = 0; i < 5; i++)
         kdst_tensor_release(all[i]);

@@ -56,6 +56,7 @@ static kdst__pool2d_shape sizes(const kdst_tensor *x, const kdst_tensor *y)
 static kdst_status forward(kdst__call *call)
 {
     kdst_tensor *x = call->inputs[0], *y = call->out;
+    if (kdst__tensor_count(y) == 0) return KDST_STATUS_OK; /* of a height or width without end, perhaps */
     kdst__pool2d_shape s = sizes(x, y);
     kdst__avg_pool2d(kdst__tensor_compute(x), x->dtype, &s, kdst__tensor_data(x), kdst__tensor_data(y));
     return KDST_STATUS_OK;
@@ -64,7 +65,7 @@ static kdst_status forward(kdst__call *call)
 static kdst_status backward(kdst__call *call)
 {
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
-    if (dx == NULL) return KDST_STATUS_OK;
+    if (dx == NULL || kdst__tensor_count(dy) == 0) return KDST_STATUS_OK;
     kdst__pool2d_shape s = sizes(dx, dy);
     kdst__avg_pool2d_backward(kdst__tensor_compute(dx), dx->dtype, &s, kdst__tensor_data(dy), kdst__tensor_data(dx));
     return KDST_STATUS_OK;
