@@ -17,10 +17,10 @@ typedef struct kdst__soft_loss {
 /* The sum of the rows' values; t, l [outer, k, inner]; rows [outer, inner], nullable: the values. */
 double kdst__soft_loss_value(
     kdst__compute *cp, int32_t dtype, const kdst__soft_loss *loss, const void *t, const void *l, void *rows);
-/* Adds scale dy_r times the derivatives: p_k sum c - c_k to dz, where l = log softmax(z) and p = softmax(z), and -(1 - e) w_k l_k to dt.
- * dy [outer, inner], NULL: 1. dz and t, p with it, or dt and l with it, may be NULL. */
+/* Adds scale dy_r times the derivatives: p_k sum c - c_k to dz, where l = log softmax(z) and p = softmax(z), and
+ * -(1 - e) w_k l_k to dt. dy [outer, inner], NULL: 1. dz and t, p with it, or dt and l with it, may be NULL. */
 void kdst__soft_loss_backward(
-    kdst__compute *cp, int32_t dtype, const kdst__soft_loss *loss, const void *t, const void *l, const void *p, double scale,
-    const void *dy, void *dz, void *dt);
+    kdst__compute *cp, int32_t dtype, const kdst__soft_loss *loss, const void *t, const void *l, const void *p,
+    double scale, const void *dy, void *dz, void *dt);
 
 #endif

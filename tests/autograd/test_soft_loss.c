@@ -122,6 +122,26 @@ START_TEST(test_soft_values)
 }
 END_TEST
 
+/* A class that is impossible and not wanted makes the value NaN, and no gradient of the logits; weights have none. */
+START_TEST(test_unusual_rows)
+{
+    kdst_tensor *x = from_doubles(real_type(_i), SHAPE(1, 3), (double[]){1, -INFINITY, 1}), *y = NULL, *grad = NULL;
+    kdst_tensor *t = from_doubles(real_type(_i), SHAPE(1, 3), (double[]){0.5, 0, 0.5});
+    kdst_tensor *w = from_doubles(real_type(_i), SHAPE(3), (double[]){1, 1, 1});
+    expect_ok(kdst_tensor_set_requires_grad(x, 1));
+    expect_ok(kdst_tensor_set_requires_grad(w, 1));
+    expect_ok(kdst_cross_entropy_soft(x, t, w, NULL, &y));
+    double *value = doubles(y);
+    ck_assert(isnan(value[0]));
+    free(value);
+    expect_ok(kdst_backward(y, NULL, NULL));
+    kdst_tensor *dx = grad_of(x);
+    expect_close(dx, (double[]){0, 0, 0});
+    ck_assert_int_ne(kdst_tensor_get_grad(w, &grad), KDST_STATUS_OK);
+    release_all((kdst_tensor *[]){x, t, w, y, dx}, 5);
+}
+END_TEST
+
 START_TEST(test_bad_soft)
 {
     kdst_tensor *x = filled(F32, SHAPE(2, 3), 1), *t = filled(F32, SHAPE(2, 4), 2), *w = filled(F32, SHAPE(2), 3),
@@ -158,6 +178,7 @@ static void build(TCase *tests)
 {
     tcase_add_loop_test(tests, test_soft, 0, 2);
     tcase_add_loop_test(tests, test_soft_values, 0, 2);
+    tcase_add_loop_test(tests, test_unusual_rows, 0, 2);
     tcase_add_test(tests, test_bad_soft);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Negative log-likelihood of labels: rows, sums and gradients; weights, smoothing, ignored labels; rows beside each other; threads. */
+/* Negative log-likelihood of labels: rows, sums and gradients; options; rows beside each other; threads. */
 #include "reference/reference.h"
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Vectors divided by their length, and back: rows and columns, vectors below eps with either gradient, nulls; threads. */
+/* Vectors divided by their length, and back: rows and columns, vectors below eps with either gradient; threads. */
 #include "reference/reference.h"
 #include "support.h"
 

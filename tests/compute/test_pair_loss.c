@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Losses of pairs: terms, sums and derivatives of each kind, with and without weights; equal pairs, targets of 0; threads. */
+/* Losses of pairs: terms, sums and derivatives of each kind, also weighted; equal pairs, targets of 0; threads. */
 #include "reference/reference.h"
 #include "support.h"
 

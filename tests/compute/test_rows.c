@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows by a list: picked, added back where some are named often and others never, put into their places; threads, memory. */
+/* Rows by a list: picked, added back where some are named often, put into their places; threads, memory. */
 #include "reference/reference.h"
 #include "support.h"
 

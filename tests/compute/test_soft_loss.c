@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cross-entropy of distributions: rows, their sum, gradients of logits and targets; weights, smoothing, rows beside each other; threads. */
+/* Cross-entropy of distributions: rows, their sum, both gradients; options; rows beside each other; threads. */
 #include "reference/reference.h"
 #include "support.h"
 

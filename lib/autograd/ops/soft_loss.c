@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cross_entropy_soft: cross-entropy of logits and distributions.
  *
- * l_r = -sum_k w_k ((1 - e) t_k + e / K) log p_k for a row r with target t, p = softmax(logits), e the label smoothing, w the
- * classes' weights. mean: sum_r l_r over the number of rows, whatever the weights. logits, targets [N, K, ..] or [K].
- * Rows are computed in double (compute/soft_loss.h). The log-probabilities are kept for backward, which takes the softmax from
- * them; the gradient flows to logits and targets.
+ * l_r = -sum_k w_k ((1 - e) t_k + e / K) log p_k for a row r with target t, p = softmax(logits), e the label smoothing,
+ * w the classes' weights. mean: sum_r l_r over the number of rows, whatever the weights. logits, targets [N, K, ..] or [K].
+ * Rows are computed in double (compute/soft_loss.h). The log-probabilities are kept for backward, which takes the softmax
+ * from them; the gradient flows to logits and targets.
  */
 #include "autograd/ops.h"
 #include "compute/soft_loss.h"

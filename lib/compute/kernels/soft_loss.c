@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cross-entropy with distributions as targets along the middle axis of [outer, K, inner], in double whatever the element type is.
+/* Cross-entropy with distributions as targets along the middle axis of [outer, K, inner], in double whatever the type.
  *
  * A row with target t and log-probabilities l has the value -sum_k c_k l_k, c_k = w_k ((1 - e) t_k + e / K).
  * With l = log softmax(z): dz_k += g (p_k sum c - c_k), p = softmax(z); dt_k += -g (1 - e) w_k l_k.
