@@ -168,7 +168,7 @@ static bool read_config(const option_table *t, void *settings, const char *path)
 {
     char *text = read_text(t->program, path);
     if (!text) return false;
-    cJSON *file = cJSON_Parse(text);
+    cJSON *file = cJSON_ParseWithOpts(text, NULL, 1); /* nothing may stand behind the object */
     bool good = cJSON_IsObject(file);
     if (!good) fprintf(stderr, "%s: %s is not a JSON object\n", t->program, path);
     const cJSON *item;

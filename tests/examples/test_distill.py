@@ -184,6 +184,7 @@ class Distill(unittest.TestCase):
             ('{"data": "%s"}' % ('x' * 2000), r'--data is too long'),
             ('[1]', r'is not a JSON object'),
             ('{"epochs": 3', r'is not a JSON object'),
+            ('{"epochs": 3} more', r'is not a JSON object'),
             ('', r'is not a JSON object'),
         ]
         for text, message in cases:
