@@ -28,6 +28,8 @@ DTYPES = {'float32': 1, 'float64': 2, 'int32': 3}
 TOLERANCE = 1e-4
 BATCH, OTHER = 2, 3
 LENGTH, VOCABULARY = 9, 60  # of sentences
+ANY_SIDE = 64  # of images for networks that take every size
+DENSE = {'adashare_resnet18', 'adashare_resnet34'}  # an output for each task
 
 
 class Failed(Exception):
@@ -65,6 +67,8 @@ class Library:
         for key, value in options.items():
             if isinstance(value, str):
                 self.check(KDST.kdst_options_set_string(given, key.encode(), value.encode()))
+            elif isinstance(value, list):
+                self.check(KDST.kdst_options_set_ints(given, key.encode(), (c_int64 * len(value))(*value), c_int64(len(value))))
             else:
                 self.check(KDST.kdst_options_set_int(given, key.encode(), c_int64(value)))
         status = KDST.kdst_model_create(self.ctx, name.encode(), given, byref(layer))
@@ -120,7 +124,7 @@ def sentences(random, batch, pair):
 
 def images(random, name, batch, dtype):
     index = [KDST.kdst_model_get_name(c_int64(i)).decode() for i in range(KDST.kdst_model_count())].index(name)
-    side = KDST.kdst_model_get_image_size(c_int64(index))
+    side = KDST.kdst_model_get_image_size(c_int64(index)) or ANY_SIDE
     return [random.standard_normal((batch, KDST.kdst_model_get_channels(c_int64(index)), side, side)).astype(dtype)]
 
 
@@ -128,7 +132,7 @@ def compare(library, name, folder, dtype='float32'):
     random = numpy.random.default_rng(7)
     text = KDST.kdst_model_get_channels(c_int64(
         [KDST.kdst_model_get_name(c_int64(i)).decode() for i in range(KDST.kdst_model_count())].index(name))) == 0
-    options = {'vocabulary': VOCABULARY} if text else {}
+    options = {'vocabulary': VOCABULARY} if text else {'tasks': [7, 3]} if name in DENSE else {}
     layer = library.model(name, dtype=dtype, **options)
     pair = KDST.kdst_layer_get_input_count(layer) == 4
 
