@@ -15,10 +15,11 @@ kdst_status kdst__compute_create(
     cp->threads = threads > 0 ? threads : kdst__cpu_count();
     cp->level = level >= 0 ? level : best;
     cp->exact = exact;
-    if (!kdst__select_kernels(cp->level, &cp->f32, &cp->f64)) {
+    if (!kdst__select_kernels(cp->level, &cp->f32, &cp->f64, &cp->blocked)) {
         kdst__compute_destroy(cp);
         return KDST_STATUS_UNSUPPORTED;
     }
+    cp->lanes = cp->blocked->lanes;
     kdst_status status = kdst__pool_create(memory, cp->threads, &cp->pool);
     if (status) {
         kdst__compute_destroy(cp);

@@ -10,6 +10,7 @@
 
 #include "compute/class_loss.h"
 #include "compute/soft_loss.h"
+#include "compute/blocked.h"
 #include "compute/compute.h"
 
 /* Windows of an image as a matrix [C T, N I J]: row (c, t) is tap t of channel c, column (n, i, j) a position; the
@@ -72,6 +73,15 @@ typedef struct kdst__kernels_f64 {
 } kdst__kernels_f64;
 #undef real
 
+#define real float
+typedef struct kdst__kernels_blocked {
+    int64_t lanes; /* B */
+#define KERNEL(result, name, arguments) result(*name) arguments;
+#include "compute/kernels_blocked.def"
+#undef KERNEL
+} kdst__kernels_blocked;
+#undef real
+
 #ifdef KDST_LEVEL
 
 #  define KDST__JOIN(name, level, bits) kdst__kernel_##name##_##level##_f##bits
@@ -86,6 +96,9 @@ typedef double real;
 
 #  define KERNEL(result, name, arguments) result KDST__KERNEL(name) arguments;
 #  include "compute/kernels.def"
+#  if KDST_REAL == 32
+#    include "compute/kernels_blocked.def"
+#  endif
 #  undef KERNEL
 
 #endif

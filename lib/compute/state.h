@@ -12,6 +12,8 @@ struct kdst__compute {
     int32_t threads, level, exact;
     const kdst__kernels_f32 *f32;
     const kdst__kernels_f64 *f64;
+    const kdst__kernels_blocked *blocked;
+    int64_t lanes; /* floats of a vector: a block of channels */
     kdst__gemm_plan plans[2]; /* float32, float64 */
 };
 

@@ -30,8 +30,9 @@ static int tested(int32_t candidate)
 {
     const kdst__kernels_f32 *f32;
     const kdst__kernels_f64 *f64;
+    const kdst__kernels_blocked *blocked;
     const char *wanted = getenv("KDST_TEST_LEVEL");
-    return (!wanted || !strcmp(wanted, kdst__level_name(candidate))) && kdst__select_kernels(candidate, &f32, &f64);
+    return (!wanted || !strcmp(wanted, kdst__level_name(candidate))) && kdst__select_kernels(candidate, &f32, &f64, &blocked);
 }
 
 int configurations(void)

@@ -13,13 +13,14 @@
 
 static const kdst__kernels_f32 *f32;
 static const kdst__kernels_f64 *f64;
+static const kdst__kernels_blocked *blocked;
 
 /* Whether the machine has the level, and KDST_TEST_LEVEL does not want another one. */
 static int choose(int32_t level)
 {
     const char *only = getenv("KDST_TEST_LEVEL");
     if (only && strcmp(only, kdst__level_name(level))) return 0;
-    return kdst__select_kernels(level, &f32, &f64);
+    return kdst__select_kernels(level, &f32, &f64, &blocked);
 }
 
 static long double reference(double x)

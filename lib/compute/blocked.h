@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Computing on activations in blocked channels, float32 alone: the interface for those above this folder.
+ *
+ * x [N, C, S], S = H W, lies in memory as [N, ceil(C / B), S, B]: B channels, a vector of the context's level, of one place side by
+ * side. Lanes behind channel C are 0 and stay so: each function here writes them. There is no halo: what a kernel reads beyond
+ * the image it takes to be 0. Parameters (weights, biases, gamma) and their gradients are plain.
+ *
+ * `add`: 1 = the result is added to what is there, 0 = it replaces what is there. Gradients of parameters are always added.
+ * Otherwise all of compute.h's rules hold: work cut by the shape alone, the same bits for any number of threads.
+ */
+#ifndef KDST_COMPUTE_BLOCKED_H
+#define KDST_COMPUTE_BLOCKED_H
+
+#include "compute/compute.h"
+
+/* B, and floats that x [N, C, S] takes. */
+int64_t kdst__blocked_width(const kdst__compute *cp);
+int64_t kdst__blocked_count(const kdst__compute *cp, int64_t n, int64_t c, int64_t s);
+
+/* From plain [N, C, S] to blocked and back. x and y do not overlap. */
+void kdst__blocked_from_plain(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, float *y);
+void kdst__blocked_to_plain(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, float *y);
+
+/* ---- convolution ---- */
+
+/* What is done to a result while it is in the cache. */
+typedef struct kdst__conv_tail {
+    const float *bias;  /* [O], nullable: added first */
+    int32_t relu;       /* 1: negative ones become 0 last; NaN stays */
+    double *mean, *var; /* [O], both or none: mean and biased variance over N, P, Q of what is written; relu is 0 then */
+} kdst__conv_tail;
+
+/* Whether convolutions of this shape are to give blocked results: 1 where that pays. */
+int32_t kdst__conv_blocked_fits(const kdst__compute *cp, const kdst__conv2d_shape *s);
+/* y = x * w, blocked. x_plain: 1 = x is [N, C, H, W] (an image in front of the first layer). tail is nullable. */
+kdst_status kdst__conv_blocked_forward(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w, const kdst__conv_tail *tail,
+    float *y);
+/* dx, blocked, from dy, blocked. On failure dx is incomplete. */
+kdst_status kdst__conv_blocked_backward_data(
+    kdst__compute *cp, const kdst__conv2d_shape *s, const float *w, const float *dy, int32_t add, float *dx);
+/* dw [O, C / groups, KH, KW] += …, db [O] += sum dy; either may be NULL. */
+kdst_status kdst__conv_blocked_backward_weights(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *dy, float *dw, float *db);
+
+/* sums [C] += sum of x over n and s */
+void kdst__blocked_sum(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, float *sums);
+
+/* ---- batch norm ---- */
+
+/* mean [C] and biased variance [C] over n and s. */
+void kdst__blocked_statistics(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, double *mean, double *var);
+/* y = act(gamma (x - mean) inverse + beta + addend), act(v) = max(v, 0) with `relu`, NaN stays; gamma, beta [C], addend nullable. y may
+ * be x or addend. */
+void kdst__blocked_normalise(
+    kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, const double *mean, const double *inverse,
+    const float *gamma, const float *beta, const float *addend, int32_t relu, float *y);
+
+typedef struct kdst__blocked_norm_gradient {
+    int64_t n, c, s;
+    int32_t training;            /* 1: mean and inverse are of x itself */
+    const float *x, *dy;
+    const float *y;              /* nullable: dy counts only where not y <= 0 */
+    const double *mean, *inverse; /* [C] */
+    const float *gamma;          /* [C], nullable */
+    int32_t add_dx, add_addend;  /* see `add` above */
+    float *dx, *d_addend;        /* nullable; may be dy itself, when not added to */
+    float *dgamma, *dbeta;       /* [C], nullable, added to */
+} kdst__blocked_norm_gradient;
+
+/* g = dy (y > 0); d_addend = g; dbeta += sum g, dgamma += sum g xhat;
+ * dx = gamma inverse (g - mean(g) - xhat mean(g xhat)) in training, else gamma inverse g. */
+kdst_status kdst__blocked_normalise_backward(kdst__compute *cp, const kdst__blocked_norm_gradient *g);
+
+/* ---- pooling: sizes as in compute.h, `shape` is that of the plain tensors ---- */
+
+/* argmax lies as y does. */
+void kdst__blocked_max_pool2d(kdst__compute *cp, const kdst__pool2d_shape *shape, const float *x, float *y, int32_t *argmax);
+void kdst__blocked_max_pool2d_backward(
+    kdst__compute *cp, const kdst__pool2d_shape *shape, const float *dy, const int32_t *argmax, int32_t add, float *dx);
+void kdst__blocked_avg_pool2d(kdst__compute *cp, const kdst__pool2d_shape *shape, const float *x, float *y);
+void kdst__blocked_avg_pool2d_backward(
+    kdst__compute *cp, const kdst__pool2d_shape *shape, const float *dy, int32_t add, float *dx);
+/* y [N, C] plain: mean over S; dx (+)= dy / S. */
+void kdst__blocked_mean(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, float *y);
+void kdst__blocked_mean_backward(
+    kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *dy, int32_t add, float *dx);
+
+/* ---- channels ---- */
+
+/* Channels [from, from + count) of x [N, C, S] become, or are added to, channels [to, to + count) of y [N, D, S], any offsets; other
+ * channels of y stay, but for its lanes behind D, which stay 0. */
+void kdst__blocked_move_channels(
+    kdst__compute *cp, int64_t n, int64_t s, int64_t c, int64_t from, int64_t count, const float *x, int64_t d, int64_t to,
+    int32_t add, float *y);
+/* y[n, i, :] (+)= x[n, place[i], :] of [N, C, S]; place [C] is a permutation. */
+void kdst__blocked_permute_channels(
+    kdst__compute *cp, int64_t n, int64_t c, int64_t s, const int32_t *place, const float *x, int32_t add, float *y);
+
+#endif
