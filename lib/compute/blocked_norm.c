@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batch norm on blocked channels: how it is cut.
+ *
+ * There may be fewer blocks of channels than threads, so images are shared out too, in groups; the moments of the groups of a block are
+ * merged in their order. Backward reads everything twice, first for the sums, then for dx: where there are many blocks, a piece
+ * does both with one of them after the other; else the blocks go in bands whose planes stay in the cache meanwhile.
+ */
+#include "compute/state.h"
+
+#define GRAIN 16384 /* elements worth a piece */
+#define UNITS 64    /* (block, group) at most, where there is more than one group */
+#define MOST_LANES 16
+#define MANY 8             /* blocks that keep the threads busy */
+#define BAND_BYTES 8000000 /* of x, dy and y: about what the last cache holds */
+
+typedef double moments[2 * MOST_LANES]; /* [2, B] */
+
+typedef struct job {
+    kdst__compute *cp;
+    int64_t n, c, s, blocks, pieces;
+    int64_t first, groups; /* unit (b, i): block first + b, group i of the images */
+    const float *x, *gamma, *beta, *addend;
+    const double *mean, *inverse;
+    int32_t relu;
+    float *y;
+    double *out_mean, *out_var;
+    const kdst__blocked_norm_gradient *g;
+    moments *unit; /* [pieces] where there are groups */
+} job;
+
+static int64_t blocks_of(const kdst__compute *cp, int64_t c)
+{
+    return kdst__divide_up(c, cp->lanes);
+}
+
+/* Groups of the images, for `blocks` blocks at once. */
+static int64_t groups_of(const job *j, int64_t blocks)
+{
+    int64_t units = kdst__least(blocks * j->n * j->s * j->cp->lanes / GRAIN, UNITS);
+    int64_t groups = kdst__least(units / blocks, j->n);
+    return groups > 1 ? groups : 1;
+}
+
+static int64_t width(const job *j, int64_t block)
+{
+    return kdst__least(j->c - block * j->cp->lanes, j->cp->lanes);
+}
+
+/* ---- statistics ---- */
+
+static void set_statistics(const job *j, int64_t block, const double *mean, const double *squares)
+{
+    const double count = (double)j->n * (double)j->s;
+    for (int64_t k = 0, i = block * j->cp->lanes; k < width(j, block); k++, i++) {
+        j->out_mean[i] = mean[k];
+        j->out_var[i] = count > 0 ? (squares[k] > 0 || squares[k] != squares[k] ? squares[k] : 0) / count : 0;
+    }
+}
+
+static void statistics_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    int64_t begin, end;
+    (void)worker;
+    if (j->groups > 1) {
+        kdst__piece_range(j->n, j->groups, piece % j->groups, &begin, &end);
+        j->cp->blocked->blocked_statistics(
+            j->blocks, j->s, piece / j->groups, begin, end, j->x, j->unit[piece], j->unit[piece] + j->cp->lanes);
+        return;
+    }
+    kdst__piece_range(j->blocks, j->pieces, piece, &begin, &end);
+    for (int64_t block = begin; block < end; block++) {
+        moments of;
+        j->cp->blocked->blocked_statistics(j->blocks, j->s, block, 0, j->n, j->x, of, of + j->cp->lanes);
+        set_statistics(j, block, of, of + j->cp->lanes);
+    }
+}
+
+/* Moments of all images of a block, from those of the groups (Chan, Golub, LeVeque 1979). */
+static void merge_groups(const job *j, int64_t block, double *mean, double *squares)
+{
+    double before = 0;
+    for (int64_t group = 0; group < j->groups; group++) {
+        const double *some = j->unit[block * j->groups + group], *squared = some + j->cp->lanes;
+        int64_t begin, end;
+        kdst__piece_range(j->n, j->groups, group, &begin, &end);
+        double count = (double)(end - begin) * (double)j->s, share = count / (before + count);
+        for (int64_t k = 0; k < j->cp->lanes; k++) {
+            double delta = group ? some[k] - mean[k] : 0;
+            mean[k] = group ? mean[k] + delta * share : some[k];
+            squares[k] = (group ? squares[k] : 0) + squared[k] + delta * delta * (before * share);
+        }
+        before += count;
+    }
+}
+
+void kdst__blocked_statistics(
+    kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, double *mean, double *var)
+{
+    moments unit[UNITS], all;
+    job j = {.cp = cp, .n = n, .c = c, .s = s, .x = x, .out_mean = mean, .out_var = var, .unit = unit};
+    j.blocks = blocks_of(cp, c);
+    if (j.blocks == 0) return;
+    j.groups = groups_of(&j, j.blocks);
+    j.pieces =
+        j.groups > 1 ? j.blocks * j.groups : kdst__pieces(j.blocks, kdst__divide_up(GRAIN, n * s * cp->lanes + 1));
+    kdst__pool_run(cp->pool, j.pieces, statistics_piece, &j);
+    for (int64_t block = 0; block < j.blocks && j.groups > 1; block++) {
+        merge_groups(&j, block, all, all + cp->lanes);
+        set_statistics(&j, block, all, all + cp->lanes);
+    }
+}
+
+/* ---- normalisation: images are shared out first, since the blocks of one lie side by side ---- */
+
+static void normalise_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    int64_t begin, end, block, last;
+    (void)worker;
+    kdst__piece_range(j->n, j->groups, piece % j->groups, &begin, &end);
+    kdst__piece_range(j->blocks, j->pieces / j->groups, piece / j->groups, &block, &last);
+    j->cp->blocked->blocked_normalise(
+        j->c, j->s, block, last, begin, end, j->x, j->mean, j->inverse, j->gamma, j->beta, j->addend, j->relu, j->y);
+}
+
+void kdst__blocked_normalise(
+    kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, const double *mean, const double *inverse,
+    const float *gamma, const float *beta, const float *addend, int32_t relu, float *y)
+{
+    job j = {
+        .cp = cp,
+        .n = n,
+        .c = c,
+        .s = s,
+        .x = x,
+        .mean = mean,
+        .inverse = inverse,
+        .gamma = gamma,
+        .beta = beta,
+        .addend = addend,
+        .relu = relu,
+        .y = y};
+    j.blocks = blocks_of(cp, c);
+    if (n == 0 || j.blocks == 0) return;
+    int64_t wanted = kdst__pieces(n * j.blocks, kdst__divide_up(GRAIN, s * cp->lanes + 1));
+    j.groups = kdst__least(n, wanted);
+    j.pieces = j.groups * kdst__least(j.blocks, wanted / j.groups);
+    kdst__pool_run(cp->pool, j.pieces, normalise_piece, &j);
+}
+
+/* ---- backward ---- */
+
+static void set_parameters(const job *j, int64_t block, const double *sum, const double *product)
+{
+    const kdst__blocked_norm_gradient *g = j->g;
+    for (int64_t k = 0, i = block * j->cp->lanes; k < width(j, block); k++, i++) {
+        if (g->dgamma) g->dgamma[i] += (float)(product[k] * g->inverse[i]);
+        if (g->dbeta) g->dbeta[i] += (float)sum[k];
+    }
+}
+
+static int has_sums(const kdst__blocked_norm_gradient *g)
+{
+    return g->training || g->dgamma || g->dbeta || g->d_addend;
+}
+
+/* Some blocks, each of them whole. */
+static void whole_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    const kdst__kernels_blocked *kernels = j->cp->blocked;
+    int64_t block, last;
+    (void)worker;
+    kdst__piece_range(j->blocks, j->pieces, piece, &block, &last);
+    for (; block < last; block++) {
+        moments sums = {0};
+        if (has_sums(j->g)) kernels->blocked_norm_sums(j->g, block, 0, j->n, sums);
+        set_parameters(j, block, sums, sums + j->cp->lanes);
+        if (j->g->dx) kernels->blocked_norm_dx(j->g, block, 0, j->n, sums);
+    }
+}
+
+static void sums_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    int64_t begin, end;
+    (void)worker;
+    kdst__piece_range(j->n, j->groups, piece % j->groups, &begin, &end);
+    j->cp->blocked->blocked_norm_sums(j->g, j->first + piece / j->groups, begin, end, j->unit[piece]);
+}
+
+/* The sums of a block are those of its group 0 by now. */
+static void dx_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    int64_t begin, end, b;
+    (void)worker;
+    piece = j->pieces - 1 - piece;
+    b = piece / j->groups;
+    kdst__piece_range(j->n, j->groups, piece % j->groups, &begin, &end);
+    j->cp->blocked->blocked_norm_dx(j->g, j->first + b, begin, end, j->unit[b * j->groups]);
+}
+
+static void add_groups(const job *j, int64_t b)
+{
+    double *sums = j->unit[b * j->groups];
+    for (int64_t group = 1; group < j->groups; group++)
+        for (int64_t k = 0; k < 2 * j->cp->lanes; k++)
+            sums[k] += j->unit[b * j->groups + group][k];
+    set_parameters(j, j->first + b, sums, sums + j->cp->lanes);
+}
+
+/* Blocks first … first + band - 1 */
+static void run_band(job *j, int64_t band)
+{
+    j->groups = groups_of(j, band);
+    j->pieces = band * j->groups;
+    if (has_sums(j->g)) {
+        kdst__pool_run(j->cp->pool, j->pieces, sums_piece, j);
+        for (int64_t b = 0; b < band; b++)
+            add_groups(j, b);
+    }
+    if (j->g->dx) kdst__pool_run(j->cp->pool, j->pieces, dx_piece, j);
+}
+
+kdst_status kdst__blocked_normalise_backward(kdst__compute *cp, const kdst__blocked_norm_gradient *g)
+{
+    moments unit[UNITS];
+    job j = {.cp = cp, .n = g->n, .c = g->c, .s = g->s, .blocks = blocks_of(cp, g->c), .g = g, .unit = unit};
+    const int64_t work = g->n * g->s * cp->lanes, bytes = work * (g->y ? 3 : 2) * (int64_t)sizeof(float);
+    if (work == 0 || j.blocks == 0) return KDST_STATUS_OK;
+    if (j.blocks >= MANY || j.blocks * work < 4 * GRAIN) {
+        j.pieces = kdst__pieces(j.blocks, kdst__divide_up(GRAIN, work + 1));
+        kdst__pool_run(cp->pool, j.pieces, whole_piece, &j);
+        return KDST_STATUS_OK;
+    }
+    const int64_t band = bytes < BAND_BYTES ? BAND_BYTES / bytes : 1;
+    for (; j.first < j.blocks; j.first += band)
+        run_band(&j, kdst__least(band, j.blocks - j.first));
+    return KDST_STATUS_OK;
+}

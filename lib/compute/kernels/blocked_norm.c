@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batch norm on blocked channels: images [begin, end) of one block of [N, ceil(C / B), S, B]. A vector holds B channels, nothing is
+ * summed across lanes.
+ *
+ * Statistics: one pass over runs of some hundred places. Sums of d and d^2 of d = x - pivot, the mean of all that came before (of the
+ * first run its own mean), are made in `real`, give mean and squared deviation of the run, and are merged in double (Chan,
+ * Golub, LeVeque 1979). What the pivot misses the run's mean by is deviation too, so no digits are lost that the result has.
+ * Backward: sums over short runs in `real`, added up in double.
+ */
+#include "compute/simd/vector.h"
+
+#include <math.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define WIDTH (KDST__VECTOR_BYTES / sizeof(real))
+#define RUN 128    /* places whose moments are summed at once */
+#define SUM_RUN 64 /* and products */
+#define TILE 8     /* blocks whose neighbouring planes are normalised in turn */
+
+/* Planes of a block, `apart` from each other. A run is a part of one plane, or some whole ones. */
+typedef struct run {
+    int64_t planes, places;
+} run;
+
+static run run_at(int64_t s, int64_t longest, int64_t at, int64_t planes_left)
+{
+    if (s > longest) return (run){1, s - at < longest ? s - at : longest};
+    int64_t planes = s > 0 ? longest / s : 1;
+    return (run){planes < planes_left ? planes : planes_left, s};
+}
+
+/* Lanes of block `block` from one number a channel, 0 behind channel C. */
+static vec channels(int64_t c, int64_t block, const double *of)
+{
+    real lane[WIDTH];
+    for (int64_t k = 0; k < LANES; k++)
+        lane[k] = block * LANES + k < c ? (real)of[block * LANES + k] : 0;
+    return vload(lane);
+}
+
+/* ---- statistics ---- */
+
+INLINE void sum_run(run r, int64_t apart, const real *x, vec pivot, vec *sum, vec *squares)
+{
+    vec s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0}, q0 = {0}, q1 = {0}, q2 = {0}, q3 = {0};
+    for (int64_t plane = 0; plane < r.planes; plane++) {
+        const real *from = x + plane * apart;
+        int64_t i = 0;
+        for (; i + 4 <= r.places; i += 4, from += 4 * LANES) {
+            vec a = vload(from) - pivot, b = vload(from + LANES) - pivot;
+            vec c = vload(from + 2 * LANES) - pivot, d = vload(from + 3 * LANES) - pivot;
+            s0 += a, s1 += b, s2 += c, s3 += d;
+            q0 += a * a, q1 += b * b, q2 += c * c, q3 += d * d;
+        }
+        for (; i < r.places; i++, from += LANES) {
+            vec a = vload(from) - pivot;
+            s0 += a;
+            q0 += a * a;
+        }
+    }
+    *sum = (s0 + s1) + (s2 + s3);
+    *squares = (q0 + q1) + (q2 + q3);
+}
+
+/* Mean and squared deviation of one lane whose numbers are too large for `real`. */
+static void exact_run(run r, int64_t apart, const real *x, double *mean, double *squares)
+{
+    double sum = 0, rest = 0;
+    for (int64_t i = 0; i < r.planes * r.places; i++)
+        sum += (double)x[i / r.places * apart + i % r.places * LANES];
+    *mean = sum / (double)(r.planes * r.places);
+    for (int64_t i = 0; i < r.planes * r.places; i++) {
+        double d = (double)x[i / r.places * apart + i % r.places * LANES] - *mean;
+        rest += d * d;
+    }
+    *squares = rest;
+}
+
+/* `before` values with these moments, then one run. */
+static void add_run(run r, int64_t apart, const real *x, double before, double *mean, double *squares)
+{
+    const double count = (double)(r.planes * r.places), share = count / (before + count), both = before * share;
+    real pivot[WIDTH], sum[WIDTH], square[WIDTH];
+    double run_mean[WIDTH], run_squares[WIDTH];
+    vec s, q;
+    if (before > 0)
+        for (int64_t k = 0; k < LANES; k++)
+            pivot[k] = (real)mean[k];
+    else {
+        sum_run(r, apart, x, (vec){0}, &s, &q);
+        vstore(pivot, s / (real)count);
+    }
+    for (int64_t k = 0; k < LANES; k++)
+        pivot[k] = isfinite(pivot[k]) ? pivot[k] : 0;
+    sum_run(r, apart, x, vload(pivot), &s, &q);
+    vstore(sum, s);
+    vstore(square, q);
+    for (int64_t k = 0; k < LANES; k++) {
+        double rest = (double)sum[k] / count;
+        run_mean[k] = (double)pivot[k] + rest;
+        run_squares[k] = (double)square[k] - (double)sum[k] * rest;
+    }
+    for (int64_t k = 0; k < LANES; k++)
+        if (!isfinite(square[k]) && mean[k] == mean[k]) exact_run(r, apart, x + k, &run_mean[k], &run_squares[k]);
+    for (int64_t k = 0; k < LANES; k++) {
+        double delta = run_mean[k] - mean[k];
+        mean[k] += delta * share;
+        squares[k] += run_squares[k] + delta * delta * both;
+    }
+}
+
+void KDST__KERNEL(blocked_statistics)(
+    int64_t blocks, int64_t s, int64_t block, int64_t begin, int64_t end, const real *x, double *mean, double *squares)
+{
+    const int64_t apart = blocks * s * LANES;
+    double count = 0;
+    for (int64_t k = 0; k < LANES; k++)
+        mean[k] = squares[k] = 0;
+    for (int64_t n = begin, at = 0; n < end && s > 0;) {
+        run r = run_at(s, RUN, at, end - n);
+        add_run(r, apart, x + n * apart + (block * s + at) * LANES, count, mean, squares);
+        count += (double)(r.planes * r.places);
+        at += r.places;
+        if (at == s) at = 0, n += r.planes;
+    }
+}
+
+/* ---- normalisation ---- */
+
+/* y = (x - m) factor + shift, in lanes; see kernels/batch_norm.c. */
+typedef struct line {
+    vec m, factor, shift;
+} line;
+
+static line
+line_of(int64_t c, int64_t block, const double *mean, const double *inverse, const real *gamma, const real *beta)
+{
+    real m[WIDTH] = {0}, factor[WIDTH] = {0}, shift[WIDTH] = {0};
+    for (int64_t k = 0, i = block * LANES; k < LANES && i < c; k++, i++) {
+        m[k] = (real)mean[i];
+        factor[k] = (real)(inverse[i] * (gamma ? (double)gamma[i] : 1.0));
+        shift[k] = (real)(((double)m[k] - mean[i]) * (double)factor[k] + (beta ? (double)beta[i] : 0));
+    }
+    return (line){vload(m), vload(factor), vload(shift)};
+}
+
+INLINE vec positive(vec v)
+{
+    return vselect((ivec)(v < 0), (vec){0}, v);
+}
+
+INLINE void normalise_plane(int64_t s, line l, const real *x, const real *addend, int relu, real *y)
+{
+    for (int64_t i = 0; i < s * LANES; i += LANES) {
+        vec v = (vload(x + i) - l.m) * l.factor + l.shift;
+        if (addend) v += vload(addend + i);
+        vstore(y + i, relu ? positive(v) : v);
+    }
+}
+
+void KDST__KERNEL(blocked_normalise)(
+    int64_t c, int64_t s, int64_t block, int64_t last, int64_t begin, int64_t end, const real *x, const double *mean,
+    const double *inverse, const real *gamma, const real *beta, const real *addend, int32_t relu, real *y)
+{
+    const int64_t blocks = (c + LANES - 1) / LANES;
+    for (; block < last; block += TILE) {
+        int64_t count = last - block < TILE ? last - block : TILE;
+        line lines[TILE];
+        for (int64_t b = 0; b < count; b++)
+            lines[b] = line_of(c, block + b, mean, inverse, gamma, beta);
+        for (int64_t n = begin; n < end; n++)
+            for (int64_t b = 0; b < count; b++) {
+                int64_t at = (n * blocks + block + b) * s * LANES;
+                if (addend && relu)
+                    normalise_plane(s, lines[b], x + at, addend + at, 1, y + at);
+                else if (addend)
+                    normalise_plane(s, lines[b], x + at, addend + at, 0, y + at);
+                else if (relu)
+                    normalise_plane(s, lines[b], x + at, NULL, 1, y + at);
+                else
+                    normalise_plane(s, lines[b], x + at, NULL, 0, y + at);
+            }
+    }
+}
+
+/* ---- backward ---- */
+
+/* g of one place */
+INLINE vec masked(const real *dy, const real *y)
+{
+    vec g = vload(dy);
+    return y ? vselect((ivec)(vload(y) <= 0), (vec){0}, g) : g;
+}
+
+/* What becomes of g: 0 nothing, 1 it is written, 2 it is added. */
+INLINE void keep(vec g, int how, real *to)
+{
+    if (how == 1) vstore(to, g);
+    if (how == 2) vstore(to, vload(to) + g);
+}
+
+typedef struct operands {
+    const real *x, *dy, *y;
+    real *kept;
+} operands;
+
+/* sum g and sum g (x - m) of a run */
+INLINE void products_of_run(run r, int64_t apart, operands p, int has_y, int how, vec m, vec *sum, vec *product)
+{
+    vec s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0}, p0 = {0}, p1 = {0}, p2 = {0}, p3 = {0};
+    for (int64_t plane = 0; plane < r.planes; plane++) {
+        const real *x = p.x + plane * apart, *dy = p.dy + plane * apart, *y = has_y ? p.y + plane * apart : NULL;
+        real *kept = how ? p.kept + plane * apart : NULL;
+        int64_t i = 0;
+        for (; i + 4 <= r.places; i += 4) {
+            const int64_t at = i * LANES;
+            vec a = masked(dy + at, has_y ? y + at : NULL);
+            vec b = masked(dy + at + LANES, has_y ? y + at + LANES : NULL);
+            vec c = masked(dy + at + 2 * LANES, has_y ? y + at + 2 * LANES : NULL);
+            vec d = masked(dy + at + 3 * LANES, has_y ? y + at + 3 * LANES : NULL);
+            s0 += a, s1 += b, s2 += c, s3 += d;
+            p0 += a * (vload(x + at) - m);
+            p1 += b * (vload(x + at + LANES) - m);
+            p2 += c * (vload(x + at + 2 * LANES) - m);
+            p3 += d * (vload(x + at + 3 * LANES) - m);
+            if (how) keep(a, how, kept + at), keep(b, how, kept + at + LANES);
+            if (how) keep(c, how, kept + at + 2 * LANES), keep(d, how, kept + at + 3 * LANES);
+        }
+        for (; i < r.places; i++) {
+            vec a = masked(dy + i * LANES, has_y ? y + i * LANES : NULL);
+            s0 += a;
+            p0 += a * (vload(x + i * LANES) - m);
+            if (how) keep(a, how, kept + i * LANES);
+        }
+    }
+    *sum = (s0 + s1) + (s2 + s3);
+    *product = (p0 + p1) + (p2 + p3);
+}
+
+static void choose_products(run r, int64_t apart, operands p, int how, vec m, vec *sum, vec *product)
+{
+    if (p.y && how == 0)
+        products_of_run(r, apart, p, 1, 0, m, sum, product);
+    else if (p.y && how == 1)
+        products_of_run(r, apart, p, 1, 1, m, sum, product);
+    else if (p.y)
+        products_of_run(r, apart, p, 1, 2, m, sum, product);
+    else if (how == 0)
+        products_of_run(r, apart, p, 0, 0, m, sum, product);
+    else if (how == 1)
+        products_of_run(r, apart, p, 0, 1, m, sum, product);
+    else
+        products_of_run(r, apart, p, 0, 2, m, sum, product);
+}
+
+/* sums += lanes, through memory of its own: so compilers see that nothing overlaps. */
+INLINE void add_lanes(vec v, double sums[WIDTH])
+{
+    real lane[WIDTH];
+    vstore(lane, v);
+    for (int64_t k = 0; k < LANES; k++)
+        sums[k] += (double)lane[k];
+}
+
+/* sums [2, B]: sum g and sum g (x - mean); g goes to d_addend. */
+void KDST__KERNEL(blocked_norm_sums)(
+    const kdst__blocked_norm_gradient *g, int64_t block, int64_t begin, int64_t end, double *sums)
+{
+    const int64_t s = g->s, apart = (g->c + LANES - 1) / LANES * s * LANES;
+    const vec m = channels(g->c, block, g->mean);
+    double sum[WIDTH] = {0}, product[WIDTH] = {0};
+    for (int64_t n = begin, at = 0; n < end && s > 0;) {
+        run r = run_at(s, SUM_RUN, at, end - n);
+        int64_t from = n * apart + (block * s + at) * LANES;
+        operands p = {g->x + from, g->dy + from, g->y ? g->y + from : NULL, g->d_addend ? g->d_addend + from : NULL};
+        vec some, products;
+        choose_products(r, apart, p, !g->d_addend ? 0 : g->add_addend ? 2 : 1, m, &some, &products);
+        add_lanes(some, sum);
+        add_lanes(products, product);
+        at += r.places;
+        if (at == s) at = 0, n += r.planes;
+    }
+    for (int64_t k = 0; k < LANES; k++) {
+        double lost = block * LANES + k < g->c ? (double)m[k] - g->mean[block * LANES + k] : 0; /* by rounding it */
+        sums[k] = sum[k];
+        sums[LANES + k] = product[k] + lost * sum[k];
+    }
+}
+
+/* dx (+)= f g - (x - m) slope - level, the last two in training alone */
+INLINE void
+dx_plane(int64_t s, operands p, int has_y, int training, int add, vec f, vec m, vec slope, vec level, real *dx)
+{
+    for (int64_t i = 0; i < s * LANES; i += LANES) {
+        vec v = f * masked(p.dy + i, has_y ? p.y + i : NULL);
+        if (training) v -= (vload(p.x + i) - m) * slope + level;
+        if (add) v += vload(dx + i);
+        vstore(dx + i, v);
+    }
+}
+
+static void choose_dx(int64_t s, operands p, int training, int add, vec f, vec m, vec slope, vec level, real *dx)
+{
+    if (p.y && training && !add)
+        dx_plane(s, p, 1, 1, 0, f, m, slope, level, dx);
+    else if (training && !add)
+        dx_plane(s, p, 0, 1, 0, f, m, slope, level, dx);
+    else if (p.y && training)
+        dx_plane(s, p, 1, 1, 1, f, m, slope, level, dx);
+    else if (training)
+        dx_plane(s, p, 0, 1, 1, f, m, slope, level, dx);
+    else if (p.y)
+        dx_plane(s, p, 1, 0, add, f, m, slope, level, dx);
+    else
+        dx_plane(s, p, 0, 0, add, f, m, slope, level, dx);
+}
+
+void KDST__KERNEL(blocked_norm_dx)(
+    const kdst__blocked_norm_gradient *g, int64_t block, int64_t begin, int64_t end, const double *sums)
+{
+    const int64_t s = g->s, blocks = (g->c + LANES - 1) / LANES;
+    const int made = g->d_addend && !g->add_addend; /* g lies there */
+    const double size = (double)g->n * (double)s;
+    real f[WIDTH] = {0}, m[WIDTH] = {0}, slope[WIDTH] = {0}, level[WIDTH] = {0};
+    for (int64_t k = 0, i = block * LANES; k < LANES && i < g->c; k++, i++) {
+        double r = g->inverse[i], factor = r * (g->gamma ? (double)g->gamma[i] : 1.0);
+        f[k] = (real)factor;
+        if (!g->training) continue;
+        double steep = factor * r * r * sums[LANES + k] / size;
+        m[k] = (real)g->mean[i];
+        slope[k] = (real)steep;
+        level[k] = (real)(factor * sums[k] / size + steep * ((double)m[k] - g->mean[i]));
+    }
+    for (int64_t n = end; n-- > begin;) {
+        int64_t at = (n * blocks + block) * s * LANES;
+        operands p = {g->x + at, made ? g->d_addend + at : g->dy + at, g->y && !made ? g->y + at : NULL, NULL};
+        choose_dx(s, p, g->training, g->add_dx, vload(f), vload(m), vload(slope), vload(level), g->dx + at);
+    }
+}
