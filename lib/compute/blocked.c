@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocked channels: their width, and the way from and to plain tensors. Images are shared out among the threads. */
+/* Blocked channels: their width, and the way from and to plain tensors. Planes, each of them a block of channels, are shared
+ * out among the threads. */
 #include "compute/blocked.h"
 
 #include "compute/state.h"
@@ -45,25 +46,12 @@ static void convert_piece(void *arg, int64_t piece, int32_t worker)
 
 void kdst__blocked_from_plain(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, float *y)
 {
-    run((job){.cp = cp, .n = n, .c = c, .s = s, .x = x, .y = y}, convert_piece, n, c * s);
+    run((job){.cp = cp, .n = n, .c = c, .s = s, .x = x, .y = y}, convert_piece, n * kdst__divide_up(c, cp->lanes),
+        s * cp->lanes);
 }
 
 void kdst__blocked_to_plain(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, float *y)
 {
-    run((job){.cp = cp, .to_plain = 1, .n = n, .c = c, .s = s, .x = x, .y = y}, convert_piece, n, c * s);
-}
-
-static void sum_piece(void *arg, int64_t piece, int32_t worker)
-{
-    const job *j = arg;
-    int64_t begin, end;
-    (void)worker;
-    kdst__piece_range(j->units, j->pieces, piece, &begin, &end);
-    j->cp->blocked->blocked_sum(j->n, j->c, j->s, begin, end, j->x, j->y);
-}
-
-void kdst__blocked_sum(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, float *sums)
-{
-    run((job){.cp = cp, .n = n, .c = c, .s = s, .x = x, .y = sums}, sum_piece, kdst__divide_up(c, cp->lanes),
-        n * s * cp->lanes);
+    run((job){.cp = cp, .to_plain = 1, .n = n, .c = c, .s = s, .x = x, .y = y}, convert_piece,
+        n * kdst__divide_up(c, cp->lanes), s * cp->lanes);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Batch norm on blocked channels: how it is cut.
+/* Batch norm and sums on blocked channels: how they are cut.
  *
  * There may be fewer blocks of channels than threads, so images are shared out too, in groups; the moments of the groups of a block are
  * merged in their order. Backward reads everything twice, first for the sums, then for dx: where there are many blocks, a piece
@@ -44,6 +44,15 @@ static int64_t groups_of(const job *j, int64_t blocks)
 static int64_t width(const job *j, int64_t block)
 {
     return kdst__least(j->c - block * j->cp->lanes, j->cp->lanes);
+}
+
+/* Pieces that are (block, group), or some whole blocks where one group is enough. */
+static void cut(job *j)
+{
+    j->blocks = blocks_of(j->cp, j->c);
+    j->groups = j->blocks ? groups_of(j, j->blocks) : 1;
+    j->pieces = j->groups > 1 ? j->blocks * j->groups
+                              : kdst__pieces(j->blocks, kdst__divide_up(GRAIN, j->n * j->s * j->cp->lanes + 1));
 }
 
 /* ---- statistics ---- */
@@ -99,15 +108,52 @@ void kdst__blocked_statistics(
 {
     moments unit[UNITS], all;
     job j = {.cp = cp, .n = n, .c = c, .s = s, .x = x, .out_mean = mean, .out_var = var, .unit = unit};
-    j.blocks = blocks_of(cp, c);
-    if (j.blocks == 0) return;
-    j.groups = groups_of(&j, j.blocks);
-    j.pieces =
-        j.groups > 1 ? j.blocks * j.groups : kdst__pieces(j.blocks, kdst__divide_up(GRAIN, n * s * cp->lanes + 1));
+    cut(&j);
     kdst__pool_run(cp->pool, j.pieces, statistics_piece, &j);
     for (int64_t block = 0; block < j.blocks && j.groups > 1; block++) {
         merge_groups(&j, block, all, all + cp->lanes);
         set_statistics(&j, block, all, all + cp->lanes);
+    }
+}
+
+/* ---- sums ---- */
+
+static void add_sums(const job *j, int64_t block, const double *sums)
+{
+    for (int64_t k = 0, i = block * j->cp->lanes; k < width(j, block); k++, i++)
+        j->y[i] += (float)sums[k];
+}
+
+static void sum_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    int64_t begin, end;
+    (void)worker;
+    if (j->groups > 1) {
+        kdst__piece_range(j->n, j->groups, piece % j->groups, &begin, &end);
+        j->cp->blocked->blocked_sum(j->blocks, j->s, piece / j->groups, begin, end, j->x, j->unit[piece]);
+        return;
+    }
+    kdst__piece_range(j->blocks, j->pieces, piece, &begin, &end);
+    for (int64_t block = begin; block < end; block++) {
+        moments of;
+        j->cp->blocked->blocked_sum(j->blocks, j->s, block, 0, j->n, j->x, of);
+        add_sums(j, block, of);
+    }
+}
+
+void kdst__blocked_sum(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, float *sums)
+{
+    moments unit[UNITS];
+    job j = {.cp = cp, .n = n, .c = c, .s = s, .x = x, .y = sums, .unit = unit};
+    cut(&j);
+    kdst__pool_run(cp->pool, j.pieces, sum_piece, &j);
+    for (int64_t block = 0; block < j.blocks && j.groups > 1; block++) {
+        moments all = {0};
+        for (int64_t group = 0; group < j.groups; group++)
+            for (int64_t k = 0; k < cp->lanes; k++)
+                all[k] += unit[block * j.groups + group][k];
+        add_sums(&j, block, all);
     }
 }
 

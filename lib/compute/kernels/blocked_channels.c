@@ -130,16 +130,41 @@ static int64_t find_sources(int64_t c, int64_t block, const int32_t *place, sour
     return count;
 }
 
+/* Places i … i + 3 of the lanes that one source gives */
+#define TAKE(v, j) v = (vec)((ivec)v | (taken & (ivec)vpermute(vload(from + (j)*LANES), at)))
+
+INLINE void put(vec v, int add, real *to)
+{
+    if (add) v += vload(to);
+    vstore(to, v);
+}
+
 INLINE void permute_plane(int64_t count, const source *sources, int64_t s, const real *x, int add, real *y)
 {
-    for (int64_t i = 0; i < s; i++) {
-        vec v = {0};
+    int64_t i = 0;
+    for (; i + 4 <= s; i += 4, y += 4 * LANES) {
+        vec a = {0}, b = {0}, c = {0}, d = {0};
         for (int64_t k = 0; k < count; k++) {
-            vec some = vpermute(vload(x + (sources[k].block * s + i) * LANES), sources[k].at);
-            v = (vec)((ivec)v | (sources[k].taken & (ivec)some));
+            const real *from = x + (sources[k].block * s + i) * LANES;
+            const ivec at = sources[k].at, taken = sources[k].taken;
+            TAKE(a, 0);
+            TAKE(b, 1);
+            TAKE(c, 2);
+            TAKE(d, 3);
         }
-        if (add) v += vload(y + i * LANES);
-        vstore(y + i * LANES, v);
+        put(a, add, y);
+        put(b, add, y + LANES);
+        put(c, add, y + 2 * LANES);
+        put(d, add, y + 3 * LANES);
+    }
+    for (; i < s; i++, y += LANES) {
+        vec a = {0};
+        for (int64_t k = 0; k < count; k++) {
+            const real *from = x + (sources[k].block * s + i) * LANES;
+            const ivec at = sources[k].at, taken = sources[k].taken;
+            TAKE(a, 0);
+        }
+        put(a, add, y);
     }
 }
 
