@@ -381,6 +381,7 @@ int64_t kdst_model_get_image_size(int64_t index);
 
 /* normalization.h */
 kdst_status kdst_batch_norm(kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var, const kdst_options *options, kdst_tensor **out);
+kdst_status kdst_batch_norm_add(kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var, kdst_tensor *addend, const kdst_options *options, kdst_tensor **out);
 kdst_status kdst_layer_norm(kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, int64_t axes, const kdst_options *options, kdst_tensor **out);
 kdst_status kdst_group_norm(kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, int64_t groups, const kdst_options *options, kdst_tensor **out);
 

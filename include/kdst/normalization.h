@@ -19,13 +19,32 @@ extern "C" {
  *  @param      beta          [C], nullable (0)
  *  @param      running_mean  [C], updated in training; nullable in training
  *  @param      running_var   [C], updated in training; nullable in training
- *  @param      options       nullable; schema "batch_norm": training 0 | 1 = 1, momentum [0,1] = 0.1, eps (0,inf) = 1e-5
+ *  @param      options       nullable; schema "batch_norm": training 0 | 1 = 1, momentum [0,1] = 0.1, eps (0,inf) = 1e-5,
+ *                            activation "none" | "relu" = "none"
  *  @param[out] out           new; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, option), SHAPE (also: one value a channel in training), DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_batch_norm(
     kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
     const kdst_options *options, kdst_tensor **out);
+
+/** Batch normalisation, a sum and an activation in one pass: the end of a residual block (He et al. 2016).
+ *
+ *  y = act(batch_norm(x) + addend), act as option "activation" says.
+ *
+ *  @param      x             [N, C], [N, C, L] or [N, C, H, W]
+ *  @param      gamma         [C], nullable (1)
+ *  @param      beta          [C], nullable (0)
+ *  @param      running_mean  [C], updated in training; nullable in training
+ *  @param      running_var   [C], updated in training; nullable in training
+ *  @param      addend        of x's shape, nullable (0)
+ *  @param      options       nullable; schema "batch_norm", as kdst_batch_norm
+ *  @param[out] out           new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, option), SHAPE (also: one value a channel in training), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_batch_norm_add(
+    kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
+    kdst_tensor *addend, const kdst_options *options, kdst_tensor **out);
 
 /** Layer normalisation (Ba, Kiros, Hinton 2016): each sample by itself, over the last axes.
  *

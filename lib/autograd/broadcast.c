@@ -25,7 +25,7 @@ void kdst__broadcast_binary(int32_t op, const kdst_tensor *a, const kdst_tensor 
     int64_t a_stride[KDST__MAX_RANK], b_stride[KDST__MAX_RANK];
     if (kdst__tensor_same_shape(a, b) && kdst__tensor_contiguous(a) && kdst__tensor_contiguous(b)) {
         kdst__binary(
-            cp, y->dtype, op, kdst__tensor_count(y), kdst__tensor_data(a), kdst__tensor_data(b), 0,
+            cp, y->dtype, op, kdst__tensor_room(y), kdst__tensor_data(a), kdst__tensor_data(b), 0,
             kdst__tensor_data(y));
         return;
     }
@@ -36,17 +36,21 @@ void kdst__broadcast_binary(int32_t op, const kdst_tensor *a, const kdst_tensor 
         kdst__tensor_data(y), y->stride);
 }
 
-kdst_status kdst__broadcast_add(const char *name, kdst_tensor *d, const kdst_tensor *g, double alpha)
+kdst_status kdst__broadcast_add(const char *name, kdst_tensor *d, const kdst_tensor *g, double alpha, bool add)
 {
     int64_t stride[KDST__MAX_RANK];
     kdst__compute *cp = kdst__tensor_compute(d);
     if (kdst__tensor_same_shape(d, g)) {
-        kdst__add_into(cp, d->dtype, kdst__tensor_count(d), alpha, kdst__tensor_data(g), kdst__tensor_data(d));
+        const int64_t count = kdst__tensor_room(d);
+        if (add)
+            kdst__add_into(cp, d->dtype, count, alpha, kdst__tensor_data(g), kdst__tensor_data(d));
+        else if (d != g || alpha != 1)
+            kdst__copy(cp, d->dtype, count, alpha, kdst__tensor_data(g), kdst__tensor_data(d));
         return KDST_STATUS_OK;
     }
     kdst__broadcast_strides(d, g->rank, stride);
     kdst_status status = kdst__sum_strided(
-        cp, d->dtype, g->rank, g->shape, alpha, kdst__tensor_data(g), g->stride, 1, kdst__tensor_data(d), stride);
+        cp, d->dtype, g->rank, g->shape, alpha, kdst__tensor_data(g), g->stride, add, kdst__tensor_data(d), stride);
     return status == KDST_STATUS_OK ? status : kdst__fail_memory(d->base.ctx, name);
 }
 
@@ -56,6 +60,12 @@ kdst_status kdst__broadcast_combine(
     int64_t stride[KDST__MAX_RANK];
     kdst__compute *cp = kdst__tensor_compute(d);
     bool direct = kdst__tensor_same_shape(d, g);
+    if (kdst__tensor_blocked(g)) { /* all three are, and none is stretched */
+        kdst__binary(
+            cp, g->dtype, op, kdst__tensor_room(g), kdst__tensor_data(g), kdst__tensor_data(other), 1,
+            kdst__tensor_data(d));
+        return KDST_STATUS_OK;
+    }
     if (!direct && *scratch == NULL) {
         kdst_status status = kdst__tensor_new_like(name, g, false, scratch);
         if (status != KDST_STATUS_OK) return status;
@@ -65,7 +75,7 @@ kdst_status kdst__broadcast_combine(
     kdst__binary_strided(
         cp, g->dtype, op, g->rank, g->shape, kdst__tensor_data(g), g->stride, kdst__tensor_data(other), stride, direct,
         kdst__tensor_data(y), y->stride);
-    return direct ? KDST_STATUS_OK : kdst__broadcast_add(name, d, y, 1);
+    return direct ? KDST_STATUS_OK : kdst__broadcast_add(name, d, y, 1, true);
 }
 
 /* t as seen from the stretched shape, with other element types converted. */

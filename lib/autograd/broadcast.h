@@ -13,8 +13,8 @@ void kdst__broadcast_binary(int32_t op, const kdst_tensor *a, const kdst_tensor 
 /* The same as the forward pass of an operation. */
 kdst_status kdst__broadcast_forward(kdst__call *call, int32_t op);
 
-/* d += alpha g, summed where d is stretched; g has the result's shape. */
-kdst_status kdst__broadcast_add(const char *name, kdst_tensor *d, const kdst_tensor *g, double alpha);
+/* d += alpha g, or d = alpha g without `add`, summed where d is stretched; g has the result's shape and may then be d itself. */
+kdst_status kdst__broadcast_add(const char *name, kdst_tensor *d, const kdst_tensor *g, double alpha, bool add);
 /* d += g op other, summed where d is stretched; `scratch` of g's shape is made when first needed. */
 kdst_status kdst__broadcast_combine(
     const char *name, kdst_tensor *d, const kdst_tensor *g, int32_t op, const kdst_tensor *other, kdst_tensor **scratch);

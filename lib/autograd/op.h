@@ -11,6 +11,8 @@
  *   new tensors made with kdst__tensor_new; they are released by the caller of forward when nothing is recorded.
  * - backward: call->d_out is contiguous; ADDS to each call->d_inputs[i] that is not NULL (contiguous, inputs' shape).
  *   inputs[i] and out are there only when `keep_inputs` / `keep_out` say so.
+ * - blocked channels (tensor/tensor.h): with call->blocked the result, its gradient, and the inputs of `blocked_inputs` with their
+ *   gradients are blocked, else everything is plain. An input of `plain_too` may be plain in spite of call->blocked.
  */
 #ifndef KDST_AUTOGRAD_OP_H
 #define KDST_AUTOGRAD_OP_H
@@ -39,6 +41,8 @@ typedef struct kdst__call {
     kdst_tensor *d_out;
     kdst_tensor **d_inputs; /* [count], backward */
     bool recording;   /* forward: backward will be possible, so `saved` is wanted */
+    bool blocked;     /* result and gradient in blocked channels */
+    uint32_t fresh;   /* backward, of the op's `writes`: bit i: d_inputs[i] holds nothing yet and is to be written */
     kdst_dtype dtype; /* of the result: shape rule; preset to the type of input 0 */
     int32_t rank;
     int64_t shape[KDST__MAX_RANK];
@@ -64,6 +68,14 @@ struct kdst__op {
     void (*release_attrs)(void *attrs); /* nullable: when the record goes */
     kdst__call_fn shape, forward, backward;
     const char *no_backward; /* why, when backward is NULL */
+    /* Inputs that may lie in blocked channels. The result does when `blocks` says so, without `blocks` when one of these inputs does; it must be
+     * float32 of rank 4. The other inputs of the mask are then made blocked, but for those in `plain_too`. */
+    uint32_t blocked_inputs, plain_too;
+    bool (*blocks)(const kdst__call *call); /* nullable; asked after the shape rule */
+    bool plain_out; /* the result is plain whatever call->blocked, which then is that of the inputs */
+    /* Inputs whose gradient backward writes where call->fresh says so, in rising order; and of those, whose new gradient may be in d_out's
+     * own memory, which is then lost. */
+    uint32_t writes, in_place;
     uint32_t keep_inputs;    /* bit i: backward reads input i */
     bool keep_out;           /* backward reads the result */
     /* Test domain: values in [low, high], and no closer than 1e-3 to `kink` (NAN: none). `surrogate`: the gradient is by
@@ -104,7 +116,7 @@ typedef struct kdst__node {
     uint64_t sequence; /* order of recording */
     uint64_t pass;     /* number of the last backward pass that met it */
     int32_t count;
-    bool used_up;
+    bool used_up, blocked;
     kdst__edge *edges;      /* [count] */
     kdst_tensor **inputs;   /* [count], kept for backward, or NULL */
     kdst_tensor **d_inputs; /* [count], while its backward runs: borrowed */

@@ -188,6 +188,7 @@ static kdst_status node_record(kdst__call *call, kdst_tensor *const *originals)
     }
     for (int32_t i = 0; i < KDST__MAX_SAVED; i++)
         kdst__handle_retain(node->saved[i] = call->saved[i]);
+    node->blocked = call->blocked;
     node->dtype = call->out->dtype;
     node->rank = call->out->rank;
     memcpy(node->shape, call->out->shape, sizeof node->shape);
@@ -223,7 +224,8 @@ static kdst_status check_inputs(const kdst__op *op, kdst_context *ctx, kdst_tens
             return kdst__fail(
                 ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s belongs to another context", op->name,
                 input_name(op, i, text));
-        kdst_status status = kdst__tracing(ctx) ? KDST_STATUS_OK : kdst__tensor_need_data(op->name, t);
+        bool as_it_is = kdst__tracing(ctx) || (kdst__op_mask(op->blocked_inputs, i) && kdst__tensor_blocked(t));
+        kdst_status status = as_it_is ? KDST_STATUS_OK : kdst__tensor_need_data(op->name, t);
         if (status) return status;
         if (op->any_dtype) continue;
         if (kdst__op_mask(op->int_inputs, i)) {
@@ -258,7 +260,7 @@ static kdst_status take_inputs(kdst__call *call, kdst_tensor *const *inputs)
 {
     for (int32_t i = 0; i < call->count; i++) {
         if (!inputs[i]) continue;
-        if (call->op->strided) {
+        if (call->op->strided || (kdst__op_mask(call->op->blocked_inputs, i) && kdst__tensor_blocked(inputs[i]))) {
             kdst__handle_retain(call->inputs[i] = inputs[i]);
             continue;
         }
@@ -266,6 +268,40 @@ static kdst_status take_inputs(kdst__call *call, kdst_tensor *const *inputs)
         if (status) return status;
     }
     return KDST_STATUS_OK;
+}
+
+/* Whether the result lies in blocked channels; then the inputs that go with it do, else none. */
+static kdst_status settle_layout(kdst__call *call)
+{
+    const kdst__op *op = call->op;
+    if (!op->blocked_inputs) return KDST_STATUS_OK;
+    bool any = false;
+    for (int32_t i = 0; i < call->count; i++)
+        any |= kdst__op_mask(op->blocked_inputs, i) && call->inputs[i] && kdst__tensor_blocked(call->inputs[i]);
+    bool fits = op->plain_out || (call->dtype == KDST_DTYPE_FLOAT32 && call->rank == 4);
+    for (int32_t i = 0; i < call->rank; i++)
+        fits &= call->shape[i] > 0;
+    call->blocked = fits && (op->blocks ? op->blocks(call) : any);
+    for (int32_t i = 0; i < call->count; i++) {
+        kdst_tensor *x = call->inputs[i], *copy;
+        if (!x || !kdst__op_mask(op->blocked_inputs, i) || kdst__tensor_blocked(x) == call->blocked) continue;
+        if (call->blocked && kdst__op_mask(op->plain_too, i)) continue;
+        kdst_status status =
+            call->blocked ? kdst__tensor_to_blocked(op->name, x, &copy) : kdst__tensor_make_plain(op->name, x);
+        if (status) return status;
+        if (!call->blocked) continue;
+        kdst__handle_release(x);
+        call->inputs[i] = copy;
+    }
+    return KDST_STATUS_OK;
+}
+
+static kdst_status make_out(kdst__call *call)
+{
+    if (call->op->makes_out) return KDST_STATUS_OK;
+    if (call->blocked && !call->op->plain_out)
+        return kdst__tensor_new_blocked(call->ctx, call->op->name, call->shape, &call->out);
+    return kdst__tensor_new(call->ctx, call->op->name, call->dtype, call->rank, call->shape, false, &call->out);
 }
 
 kdst_status
@@ -295,10 +331,7 @@ kdst__op_run(const kdst__op *op, kdst_tensor *const *inputs, int32_t count, cons
     call.recording = kdst__grad_enabled(ctx) && wants_record(op, inputs, count);
     call.dtype = call.inputs[0]->dtype;
     if (op->shape && (status = op->shape(&call))) goto end;
-    if (!op->makes_out &&
-        (status = kdst__tensor_new(ctx, op->name, call.dtype, call.rank, call.shape, false, &call.out)))
-        goto end;
-    if ((status = op->forward(&call))) goto end;
+    if ((status = settle_layout(&call)) || (status = make_out(&call)) || (status = op->forward(&call))) goto end;
     if (call.recording && kdst__dtype_is_float(call.out->dtype)) status = node_record(&call, inputs);
 end:
     for (int32_t i = 0; i < KDST__MAX_SAVED; i++)

@@ -99,30 +99,110 @@ static kdst_status meet_node(pass *p, kdst__node *node)
     return KDST_STATUS_OK;
 }
 
+/* Its pass_grad comes next. */
 static kdst_status meet_leaf(pass *p, kdst_tensor *leaf)
 {
     if (leaf->pass_grad) return KDST_STATUS_OK;
     if (!list_push(p->memory, &p->leaves, leaf)) return kdst__fail_memory(p->ctx, "backward");
     kdst__handle_retain(leaf);
-    return kdst__tensor_new_like("backward", leaf, true, &leaf->pass_grad);
+    return KDST_STATUS_OK;
 }
 
-/* Where the gradient of input i of a record is to be added; NULL where none is wanted. */
-static kdst_status edge_grad(pass *p, kdst__node *node, int32_t i, kdst_tensor **out)
+/* Puts a gradient, which the pass alone holds, into the layout that is wanted. */
+static kdst_status set_layout(kdst_tensor **grad, bool blocked)
 {
-    kdst__node *source = node->edges[i].node;
-    kdst_tensor *leaf = node->edges[i].leaf;
+    kdst_tensor *copy;
+    if (!blocked) return kdst__tensor_make_plain("backward", *grad);
+    kdst_status status = kdst__tensor_to_blocked("backward", *grad, &copy);
+    if (status) return status;
+    kdst__handle_release(*grad);
+    *grad = copy;
+    return KDST_STATUS_OK;
+}
+
+/* Where a record's gradient of one input goes: to the record or the leaf behind it. NULL: no gradient is wanted. */
+static kdst_status find_slot(pass *p, const kdst__edge *edge, kdst_tensor ***out)
+{
     kdst_status status = KDST_STATUS_OK;
     *out = NULL;
-    if (source) {
-        if ((status = meet_node(p, source))) return status;
-        if (!source->grad)
-            status =
-                kdst__tensor_new(p->ctx, "backward", source->dtype, source->rank, source->shape, true, &source->grad);
-        *out = source->grad;
-    } else if (leaf && leaf->requires_grad) {
-        status = meet_leaf(p, leaf);
-        *out = leaf->pass_grad;
+    if (edge->node) {
+        status = meet_node(p, edge->node);
+        *out = &edge->node->grad;
+    } else if (edge->leaf && edge->leaf->requires_grad) {
+        status = meet_leaf(p, edge->leaf);
+        *out = &edge->leaf->pass_grad;
+    }
+    return status;
+}
+
+/* Whether the new gradient of input i may take d_out's memory: nobody else looks at it, and it has the right size. */
+static bool may_reuse(const kdst__call *call, const kdst__edge *edge, int32_t i, bool blocked)
+{
+    const kdst_tensor *dy = call->d_out;
+    const kdst__node *source = edge->node;
+    return kdst__op_mask(call->op->in_place, i) && source && blocked == kdst__tensor_blocked(dy) &&
+        source->dtype == dy->dtype && source->rank == dy->rank &&
+        !memcmp(source->shape, dy->shape, (size_t)dy->rank * sizeof *dy->shape) && kdst__handle_references(dy) == 1 &&
+        atomic_load(&dy->storage->references) == 1;
+}
+
+static kdst_status new_grad(pass *p, const kdst__edge *edge, bool blocked, bool zero, kdst_tensor **out)
+{
+    const kdst_dtype dtype = edge->node ? edge->node->dtype : edge->leaf->dtype;
+    const int32_t rank = edge->node ? edge->node->rank : edge->leaf->rank;
+    const int64_t *shape = edge->node ? edge->node->shape : edge->leaf->shape;
+    if (!blocked) return kdst__tensor_new(p->ctx, "backward", dtype, rank, shape, zero, out);
+    kdst_status status = kdst__tensor_new_blocked(p->ctx, "backward", shape, out);
+    if (!status && zero) memset((*out)->storage->data, 0, (*out)->storage->bytes);
+    return status;
+}
+
+/* The tensors that the gradients of a record's inputs go to: what other records have begun in the layout of this one, or new ones. */
+static kdst_status take_grads(pass *p, kdst__node *node, kdst__call *call)
+{
+    int32_t reusing = -1;
+    for (int32_t i = node->count - 1; i >= 0 && reusing < 0; i--) {
+        const kdst__edge *edge = &node->edges[i];
+        bool blocked = node->blocked && kdst__op_mask(node->op->blocked_inputs, i);
+        if (may_reuse(call, edge, i, blocked) && !edge->node->grad) reusing = i;
+    }
+    for (int32_t i = 0; i < node->count; i++) {
+        const kdst__edge *edge = &node->edges[i];
+        bool blocked = node->blocked && kdst__op_mask(node->op->blocked_inputs, i);
+        bool writes = kdst__op_mask(node->op->writes, i);
+        kdst_tensor **slot;
+        kdst_status status = find_slot(p, edge, &slot);
+        if (status) return status;
+        if (!slot) continue;
+        if (*slot) {
+            status = set_layout(slot, blocked);
+        } else {
+            if (i == reusing)
+                kdst__handle_retain(*slot = node->grad);
+            else
+                status = new_grad(p, edge, blocked, !writes, slot);
+            if (writes) call->fresh |= 1u << i;
+        }
+        if (status) return status;
+        call->d_inputs[i] = *slot;
+    }
+    return KDST_STATUS_OK;
+}
+
+/* What backward reads, in the layout of the record; something else may have made it plain since. */
+static kdst_status take_kept(kdst__node *node)
+{
+    const kdst__op *op = node->op;
+    kdst_status status = set_layout(&node->grad, node->blocked && !op->plain_out);
+    if (!status && node->blocked && !op->plain_out && node->out && !kdst__tensor_blocked(node->out)) {
+        status = set_layout(&node->out, true);
+        node->out_version = node->out->storage->version;
+    }
+    for (int32_t i = 0; i < node->count && !status && node->blocked; i++) {
+        if (!node->inputs[i] || !kdst__op_mask(op->blocked_inputs & ~op->plain_too, i)) continue;
+        if (kdst__tensor_blocked(node->inputs[i])) continue;
+        status = set_layout(&node->inputs[i], true);
+        node->edges[i].version = node->inputs[i]->storage->version;
     }
     return status;
 }
@@ -143,6 +223,8 @@ static kdst_status check_unchanged(const kdst__node *node)
 
 static kdst_status visit(pass *p, kdst__node *node)
 {
+    kdst_status status = check_unchanged(node);
+    if (!status) status = take_kept(node);
     kdst__call call = {
         .ctx = p->ctx,
         .op = node->op,
@@ -153,12 +235,11 @@ static kdst_status visit(pass *p, kdst__node *node)
         .out = node->out,
         .d_out = node->grad,
         .dtype = node->dtype,
-        .rank = node->rank};
-    kdst_status status = check_unchanged(node);
+        .rank = node->rank,
+        .blocked = node->blocked};
     memcpy(call.shape, node->shape, sizeof call.shape);
     memcpy(call.saved, node->saved, sizeof call.saved);
-    for (int32_t i = 0; i < node->count && !status; i++)
-        status = edge_grad(p, node, i, &call.d_inputs[i]);
+    if (!status) status = take_grads(p, node, &call);
     if (!status) status = node->op->backward(&call);
     memset(node->d_inputs, 0, (size_t)node->count * sizeof *node->d_inputs);
     kdst__handle_release(node->grad);
@@ -198,15 +279,24 @@ static kdst_status begin(pass *p, kdst_tensor *y, kdst_tensor *dy)
     kdst_tensor **grad = NULL;
     kdst_status status;
     if (y->node) {
-        if ((status = meet_node(p, y->node))) return status;
+        status = meet_node(p, y->node);
         grad = &y->node->grad;
-        status = kdst__tensor_new_like("backward", y, false, grad);
     } else {
         status = meet_leaf(p, y);
         grad = &y->pass_grad;
     }
+    if (!status) status = kdst__tensor_new_like("backward", y, false, grad);
     if (status) return status;
     return dy ? kdst__tensor_assign("backward", *grad, dy) : kdst_tensor_set_value(*grad, 1.0);
+}
+
+/* Leaves have plain gradients. */
+static kdst_status make_plain(pass *p)
+{
+    kdst_status status = KDST_STATUS_OK;
+    for (size_t i = 0; i < p->leaves.count && !status; i++)
+        status = set_layout(&((kdst_tensor *)p->leaves.items[i])->pass_grad, false);
+    return status;
 }
 
 /* Adds what the pass collected to the leaves; nothing here can fail. */
@@ -273,6 +363,7 @@ kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *o
         kdst__node *node = heap_pop(&p.heap);
         if (node->grad) status = visit(&p, node);
     }
+    if (!status) status = make_plain(&p);
     if (!status) commit(&p);
     finish(&p, !status && !settings.retain);
     state->no_grad--;

@@ -99,6 +99,8 @@ void kdst__scale(kdst__compute *cp, int32_t dtype, int64_t n, double alpha, void
 void kdst__add_into(kdst__compute *cp, int32_t dtype, int64_t n, double alpha, const void *x, void *y);        /* y += alpha x */
 void kdst__relu(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, void *y);                          /* NaN stays */
 void kdst__relu_backward(kdst__compute *cp, int32_t dtype, int64_t n, const void *y, const void *dy, void *dx); /* dx += dy unless y <= 0 */
+void kdst__relu_mask(kdst__compute *cp, int32_t dtype, int64_t n, const void *y, const void *dy, void *g); /* g = dy unless y <= 0; may be dy */
+void kdst__copy(kdst__compute *cp, int32_t dtype, int64_t n, double alpha, const void *x, void *y);             /* y = alpha x */
 /* y = x * mask * scale; mask holds 0 or 1. */
 void kdst__mask(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, const uint8_t *mask, double scale, void *y);
 /* dx += dy * mask * scale */

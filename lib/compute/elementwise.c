@@ -42,6 +42,16 @@ static void relu_backward_part(const job *j, int64_t begin, int64_t n)
     KDST__CALL(j->cp, j->dtype, relu_backward, n, AT(a), AT(b), AT(y));
 }
 
+static void relu_mask_part(const job *j, int64_t begin, int64_t n)
+{
+    KDST__CALL(j->cp, j->dtype, relu_mask, n, AT(a), AT(b), AT(y));
+}
+
+static void copy_part(const job *j, int64_t begin, int64_t n)
+{
+    KDST__CALL(j->cp, j->dtype, copy, n, j->alpha, AT(a), 1, 0, AT(y), 1);
+}
+
 static void mask_part(const job *j, int64_t begin, int64_t n)
 {
     KDST__CALL(j->cp, j->dtype, mask, n, AT(a), j->mask + begin, j->alpha, j->accumulate, AT(y));
@@ -75,6 +85,16 @@ void kdst__relu(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, void
 void kdst__relu_backward(kdst__compute *cp, int32_t dtype, int64_t n, const void *y, const void *dy, void *dx)
 {
     run(&(job){.cp = cp, .dtype = dtype, .n = n, .a = y, .b = dy, .y = dx, .part = relu_backward_part});
+}
+
+void kdst__relu_mask(kdst__compute *cp, int32_t dtype, int64_t n, const void *y, const void *dy, void *g)
+{
+    run(&(job){.cp = cp, .dtype = dtype, .n = n, .a = y, .b = dy, .y = g, .part = relu_mask_part});
+}
+
+void kdst__copy(kdst__compute *cp, int32_t dtype, int64_t n, double alpha, const void *x, void *y)
+{
+    run(&(job){.cp = cp, .dtype = dtype, .n = n, .alpha = alpha, .a = x, .y = y, .part = copy_part});
 }
 
 void kdst__mask(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, const uint8_t *mask, double scale, void *y)

@@ -56,6 +56,11 @@ void *kdst__handle_create(kdst_context *ctx, const kdst__class *class, size_t by
 void kdst__handle_retain(void *handle);  /* nullable */
 void kdst__handle_release(void *handle); /* nullable */
 
+static inline int64_t kdst__handle_references(const void *handle)
+{
+    return atomic_load(&((const kdst__handle *)handle)->references);
+}
+
 /* Beginning of a public function on this context: empties the message, destroys what waits, notes the thread. */
 void kdst__enter(kdst_context *ctx);
 /* The same for what is called to clean up after a failure: the message stays. */

@@ -22,6 +22,7 @@ static kdst_status conv(kdst__onnx *w, int64_t op, const char *type)
 {
     const int64_t v = number(w, op, "padding", 0, 0), h = number(w, op, "padding", 1, 0), pads[4] = {v, h, v, h};
     const kdst__graph_value *weight = kdst__trace_input(w->trace, op, 1);
+    if (number(w, op, "activation", 0, 0) != 0) return kdst__onnx_refuse(w, op, "its activation is not a node of its own");
     kdst__onnx_begin(w, type);
     kdst__onnx_op_input(w, op, 0);
     kdst__onnx_op_input(w, op, 1);
@@ -141,6 +142,8 @@ static kdst_status batch_norm(kdst__onnx *w, int64_t op, const char *type)
 {
     char gamma[KDST__ONNX_NAME], beta[KDST__ONNX_NAME];
     if (number(w, op, "training", 0, 0) != 0) return kdst__onnx_refuse(w, op, "it takes the statistics of the batch");
+    if (number(w, op, "activation", 0, 0) != 0 || kdst__trace_input(w->trace, op, 5) != NULL)
+        return kdst__onnx_refuse(w, op, "its sum or activation is not a node of its own");
     filled_input(w, op, 1, gamma);
     filled_input(w, op, 2, beta);
     kdst__onnx_begin(w, type);

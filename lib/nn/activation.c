@@ -118,6 +118,11 @@ static const struct {
     {{KIND(identity)}, {NULL}},
 };
 
+bool kdst__layer_is_relu(const kdst_layer *layer)
+{
+    return layer->kind->run == run_relu;
+}
+
 static kdst_status create(kdst_context *ctx, int32_t kind, const kdst__activation_config *config, kdst_layer **out)
 {
     kdst_status status = kdst__layer_new(ctx, &kinds[kind].kind, out);

@@ -24,10 +24,10 @@ static const kdst__option options[] = {
 };
 const kdst__schema kdst__schema_layer_batch_norm = {"layer.batch_norm", options, KDST__COUNT(options), NULL, 0};
 
-static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+static kdst_status run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out)
 {
     batch_norm *bn = (batch_norm *)layer;
-    char text[KDST__SHAPE_TEXT];
+    char text[KDST__SHAPE_TEXT], of_addend[KDST__SHAPE_TEXT];
     if (x->rank < 2 || x->rank > 4)
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE,
@@ -37,8 +37,14 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE, "batch_norm: input has %" PRId64 " channels, layer expects %" PRId64,
             x->shape[1], bn->channels);
-    const kdst__batch_norm_attrs attrs = {kdst__layer_is_training(layer), bn->momentum, bn->eps};
-    kdst_status status = kdst__batch_norm_run(x, bn->weight, bn->bias, bn->mean, bn->var, &attrs, out);
+    if (tail->addend != NULL && !kdst__tensor_same_shape(x, tail->addend))
+        return kdst__fail(
+            layer->base.ctx, KDST_STATUS_SHAPE, "residual: the body gives %s, the shortcut %s",
+            kdst__shape_text(x->rank, x->shape, text),
+            kdst__shape_text(tail->addend->rank, tail->addend->shape, of_addend));
+    const kdst__batch_norm_attrs attrs = {
+        kdst__layer_is_training(layer), bn->momentum, bn->eps, tail->relu ? KDST__FUSED_RELU : KDST__FUSED_NONE};
+    kdst_status status = kdst__batch_norm_run(x, bn->weight, bn->bias, bn->mean, bn->var, tail->addend, &attrs, out);
     if (status == KDST_STATUS_OK && kdst__layer_is_training(layer) && !kdst__tracing(layer->base.ctx)) {
         int32_t *count = kdst__tensor_data(bn->count);
         *count += *count < INT32_MAX;
@@ -47,7 +53,24 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
     return status;
 }
 
-static const kdst__layer_kind kind = {.name = "batch_norm", .bytes = sizeof(batch_norm), .run = run};
+static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    return run_tail(layer, x, &(kdst__layer_tail){.addend = NULL}, out);
+}
+
+static bool takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)
+{
+    (void)layer;
+    return !tail->moments;
+}
+
+static const kdst__layer_kind kind = {
+    .name = "batch_norm", .bytes = sizeof(batch_norm), .run = run, .takes_tail = takes_tail, .run_tail = run_tail};
+
+bool kdst__layer_wants_moments(const kdst_layer *layer)
+{
+    return layer->kind == &kind && kdst__layer_is_training(layer);
+}
 
 /* Makes and holds one tensor; [C] of `value`, or rank 0 for the counter. */
 static kdst_status hold(

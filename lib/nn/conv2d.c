@@ -28,11 +28,11 @@ static const kdst__option options[] = {
 };
 const kdst__schema kdst__schema_layer_conv2d = {"layer.conv2d", options, KDST__COUNT(options), NULL, 0};
 
-static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+static kdst_status run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out)
 {
     kdst_tensor *weight = layer->tensors[0].tensor, *bias = layer->tensor_count > 1 ? layer->tensors[1].tensor : NULL;
-    const kdst__conv2d_attrs *attrs = &((conv2d *)layer)->attrs;
-    const int64_t channels = weight->shape[1] * attrs->groups;
+    kdst__conv2d_attrs attrs = ((conv2d *)layer)->attrs;
+    const int64_t channels = weight->shape[1] * attrs.groups;
     char text[KDST__SHAPE_TEXT];
     if (x->rank != 4)
         return kdst__fail(
@@ -42,10 +42,24 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE, "conv2d: input has %" PRId64 " channels, layer expects %" PRId64,
             x->shape[1], channels);
-    return kdst__conv2d_run(x, weight, bias, attrs, out);
+    attrs.activation = tail->relu ? KDST__FUSED_RELU : KDST__FUSED_NONE;
+    attrs.moments = tail->moments;
+    return kdst__conv2d_run(x, weight, bias, &attrs, out);
 }
 
-static const kdst__layer_kind kind = {.name = "conv2d", .bytes = sizeof(conv2d), .run = run};
+static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    return run_tail(layer, x, &(kdst__layer_tail){.relu = false}, out);
+}
+
+static bool takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)
+{
+    (void)layer;
+    return !tail->sum;
+}
+
+static const kdst__layer_kind kind = {
+    .name = "conv2d", .bytes = sizeof(conv2d), .run = run, .takes_tail = takes_tail, .run_tail = run_tail};
 
 kdst_status kdst__layer_conv2d_new(
     kdst_context *ctx, int64_t in, int64_t out_channels, const kdst__weighted_config *config, kdst_layer **out)

@@ -210,10 +210,11 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
         int64_t slot = plan->inputs[step->first_input + i];
         inputs[i] = slot < 0 ? NULL : frozen->weights[slot] != NULL ? frozen->weights[slot] : slots[slot];
     }
-    if (step->in_place && kdst__tensor_same_shape(inputs[0], inputs[1]) && kdst__tensor_contiguous(inputs[1])) {
+    if (step->in_place && kdst__tensor_same_shape(inputs[0], inputs[1]) && kdst__tensor_contiguous(inputs[1]) &&
+        kdst__tensor_blocked(inputs[0]) == kdst__tensor_blocked(inputs[1])) {
         kdst__handle_retain(y = inputs[0]);
         kdst__binary(
-            kdst__tensor_compute(y), y->dtype, KDST__ADD, kdst__tensor_count(y), kdst__tensor_data(y),
+            kdst__tensor_compute(y), y->dtype, KDST__ADD, kdst__tensor_room(y), kdst__tensor_data(y),
             kdst__tensor_data(inputs[1]), 0, kdst__tensor_data(y));
     } else if (step->panels.data != NULL) {
         status = run_packed(step, inputs, frozen->base.ctx, &y);
@@ -222,8 +223,7 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
     }
     if (status != KDST_STATUS_OK) return status;
     if (step->relu)
-        kdst__relu(
-            kdst__tensor_compute(y), y->dtype, kdst__tensor_count(y), kdst__tensor_data(y), kdst__tensor_data(y));
+        kdst__relu(kdst__tensor_compute(y), y->dtype, kdst__tensor_room(y), kdst__tensor_data(y), kdst__tensor_data(y));
     slots[step->output] = y;
     for (int32_t i = 0; i < step->count; i++) {
         int64_t slot = plan->inputs[step->first_input + i];

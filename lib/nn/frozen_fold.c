@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BN_X, BN_GAMMA, BN_BETA, BN_MEAN, BN_VAR };
+enum { BN_X, BN_GAMMA, BN_BETA, BN_MEAN, BN_VAR, BN_ADDEND };
 
 static bool is(const kdst__step *step, const char *name)
 {
@@ -72,9 +72,11 @@ static bool can_fold(const kdst__plan *plan, const kdst__step *bn, const kdst__s
 {
     const kdst__option *training = &bn->op->attr_schema->options[0];
     if (product == NULL || (!is(product, "conv2d") && !is(product, "linear")) || product->relu) return false;
+    if (product->op == &kdst__op_conv2d_relu || bn->op != &kdst__op_batch_norm) return false;
     if (*(const int64_t *)((const char *)bn->attrs + training->offset) != 0 || uses(plan, product->output) != 1)
         return false;
-    const int64_t *bias = input(plan, product, 2);
+    const int64_t *bias = input(plan, product, 2), *addend = input(plan, bn, BN_ADDEND);
+    if (addend != NULL && *addend >= 0) return false;
     if (weight(plan, product, 1) == NULL || (bias != NULL && *bias >= 0 && weight(plan, product, 2) == NULL))
         return false;
     for (int32_t i = BN_GAMMA; i <= BN_VAR; i++) {

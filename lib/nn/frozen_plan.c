@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan from a trace: its operations as steps, copies of its weights, and when each value is last read. */
+#include "compute/blocked.h"
 #include "nn/frozen.h"
 
 #include <string.h>
@@ -119,6 +120,8 @@ kdst_status kdst__plan_pack(kdst__plan *plan)
         const kdst_tensor *weight = plan->slots[slots[1]].weight;
         const kdst__conv2d_shape shape =
             kdst__step_conv2d(step, plan->slots[slots[0]].shape, weight->shape, plan->slots[step->output].shape);
+        if (weight->dtype == KDST_DTYPE_FLOAT32 && kdst__conv_blocked_fits(kdst__tensor_compute(weight), &shape))
+            continue;
         if (kdst__conv2d_pack(
                 kdst__tensor_compute(weight), memory, weight->dtype, &shape, kdst__tensor_data(weight), &step->panels))
             return kdst__fail_memory(plan->base.ctx, "frozen");

@@ -29,6 +29,13 @@ typedef struct kdst__layer_ports {
     int64_t outputs;
 } kdst__layer_ports;
 
+/* What a container wants done to the one result of a child in the same pass: act(child(x) + addend), act max(., 0) or nothing. */
+typedef struct kdst__layer_tail {
+    kdst_tensor *addend; /* of the child's result's shape, or NULL; `sum` then */
+    bool sum, relu;
+    bool moments; /* the statistics of the result are wanted: a batch norm in training comes next */
+} kdst__layer_tail;
+
 /* Written with designated initialisers: kinds set what they have. A kind has `run`, or `run_many` and `ports`. */
 typedef struct kdst__layer_kind {
     const char *name; /* "conv2d": begins messages */
@@ -40,6 +47,9 @@ typedef struct kdst__layer_kind {
      * optional ones on; out [outputs] is NULL before, and what is in it after a failure is released by the caller. */
     kdst_status (*run_many)(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
     void (*ports)(const kdst_layer *layer, kdst__layer_ports *out); /* with run_many */
+    /* Nullable, with one input and output: which tails it can do (tail->addend is not looked at), and the run with one of them. */
+    bool (*takes_tail)(const kdst_layer *layer, const kdst__layer_tail *tail);
+    kdst_status (*run_tail)(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out);
     void (*destroy)(kdst_layer *layer); /* nullable: what the kind's struct holds besides tensors and children */
 } kdst__layer_kind;
 
@@ -112,6 +122,16 @@ void kdst__layer_get_ports(const kdst_layer *layer, kdst__layer_ports *out);
  * kdst__layer_run is the same for a layer with one output, and fails on others. */
 kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
 kdst_status kdst__layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
+/* Whether a layer may run together with what comes behind it: nobody asks for its own output (hooks, traces, watches), and its kind can. */
+bool kdst__layer_takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail);
+/* Of a layer that takes the tail; *out as kdst__layer_run. */
+kdst_status
+kdst__layer_run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out);
+/* Nobody asks for the layer's own output. */
+bool kdst__layer_unobserved(const kdst_layer *layer);
+/* A relu activation; a batch norm that will use the statistics of its input. */
+bool kdst__layer_is_relu(const kdst_layer *layer);
+bool kdst__layer_wants_moments(const kdst_layer *layer);
 void kdst__layer_set_training(kdst_layer *layer, bool training);
 /* Training mode counts unless the layer is fixed or the context in an evaluation scope (kdst__eval_push). */
 static inline bool kdst__layer_is_training(const kdst_layer *layer)

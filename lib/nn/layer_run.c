@@ -70,6 +70,24 @@ kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, 
     return status;
 }
 
+bool kdst__layer_unobserved(const kdst_layer *layer)
+{
+    return !layer->keeps && layer->hook_count == 0 && layer->watch == NULL && !kdst__tracing(layer->base.ctx);
+}
+
+bool kdst__layer_takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)
+{
+    const kdst__layer_kind *kind = layer->kind;
+    return kind->takes_tail != NULL && kdst__layer_unobserved(layer) && kind->takes_tail(layer, tail);
+}
+
+kdst_status kdst__layer_run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out)
+{
+    *out = NULL;
+    if (layer->keepers > 0) kdst__layer_forget_outputs(layer);
+    return layer->kind->run_tail(layer, x, tail, out);
+}
+
 kdst_status kdst__layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
     kdst__layer_ports ports;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* residual: y = activation(body(x) + shortcut(x)) (He, Zhang, Ren, Sun: Deep Residual Learning, 2016).
  *
- * Child 0 is the body, under an empty name; child 1, where there is one, the shortcut; else the shortcut is the identity.
+ * Child 0 is the body, under an empty name; child 1, where there is one, the shortcut; else the shortcut is the identity. A body that
+ * ends with a batch norm computes sum and activation in the same pass: then the shortcut runs first.
  */
 #include "nn/layer.h"
 
@@ -21,17 +22,30 @@ static const kdst__option options[] = {
 };
 const kdst__schema kdst__schema_layer_residual = {"layer.residual", options, KDST__COUNT(options), NULL, 0};
 
+static kdst_status run_shortcut(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    if (layer->child_count > 1) return kdst__layer_run(layer->children[1], x, out);
+    kdst_tensor_retain(*out = x);
+    return KDST_STATUS_OK;
+}
+
+static kdst_status run_joined(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    kdst__layer_tail tail = {.sum = true, .relu = ((residual *)layer)->activation};
+    kdst_status status = run_shortcut(layer, x, &tail.addend);
+    if (status == KDST_STATUS_OK) status = kdst__layer_run_tail(layer->children[0], x, &tail, out);
+    kdst_tensor_release(tail.addend);
+    return status;
+}
+
 static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
+    const kdst__layer_tail tail = {.sum = true, .relu = ((residual *)layer)->activation};
+    if (kdst__layer_takes_tail(layer->children[0], &tail)) return run_joined(layer, x, out);
     kdst_tensor *straight = NULL, *around = NULL, *sum = NULL;
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     kdst_status status = kdst__layer_run(layer->children[0], x, &straight);
-    if (status == KDST_STATUS_OK && layer->child_count > 1) {
-        status = kdst__layer_run(layer->children[1], x, &around);
-    } else if (status == KDST_STATUS_OK) {
-        kdst_tensor_retain(x);
-        around = x;
-    }
+    if (status == KDST_STATUS_OK) status = run_shortcut(layer, x, &around);
     if (status != KDST_STATUS_OK) goto done;
     if (!kdst__tensor_same_shape(straight, around)) {
         status = kdst__fail(

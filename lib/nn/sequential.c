@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sequential: its children one after the other, each on all outputs of the one in front; without children the identity.
  *
- * So it takes what its first child takes and gives what its last child gives.
+ * So it takes what its first child takes and gives what its last child gives. A child runs together with a relu behind it, a
+ * convolution with the statistics of the batch norm behind it, and the last child with what the container around wants done
+ * to the result, when the child can and nobody asks for what lies between.
  */
 #include "nn/layer.h"
 
@@ -22,37 +24,93 @@ static void release_all(kdst_tensor **tensors, int64_t count)
         kdst_tensor_release(tensors[i]);
 }
 
-static kdst_status run(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+/* What child i is to do beyond its own work, and how many children are done then. `end` is for the last one, nullable. */
+static int64_t plan_tail(const kdst_layer *layer, int64_t i, const kdst__layer_tail *end, kdst__layer_tail *out)
+{
+    const kdst_layer *child = layer->children[i], *next = i + 1 < layer->child_count ? layer->children[i + 1] : NULL;
+    *out = (kdst__layer_tail){.addend = NULL};
+    if (next == NULL) {
+        if (end != NULL) *out = *end;
+        return 1;
+    }
+    out->relu = kdst__layer_is_relu(next) && kdst__layer_unobserved(next);
+    if (out->relu && (end == NULL || i + 2 < layer->child_count) && kdst__layer_takes_tail(child, out)) return 2;
+    out->relu = false;
+    out->moments =
+        kdst__layer_wants_moments(next) && kdst__layer_takes_tail(child, &(kdst__layer_tail){.moments = true});
+    return 1;
+}
+
+static kdst_status run_children(
+    kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, const kdst__layer_tail *end, kdst_tensor **out,
+    int64_t *out_count)
 {
     kdst_tensor *now[KDST__LAYER_OUTPUTS], *next[KDST__LAYER_OUTPUTS];
-    kdst__layer_ports own;
     kdst_status status = KDST_STATUS_OK;
-    kdst__layer_get_ports(layer, &own);
     for (int64_t i = 0; i < count; i++)
         kdst_tensor_retain(now[i] = inputs[i]);
-    for (int64_t i = 0; i < layer->child_count && status == KDST_STATUS_OK; i++) {
-        kdst__layer_ports child;
-        kdst__layer_get_ports(layer->children[i], &child);
-        status = kdst__layer_run_many(layer->children[i], now, count, next);
+    for (int64_t i = 0, done; i < layer->child_count && status == KDST_STATUS_OK; i += done) {
+        kdst_layer *child = layer->children[i];
+        kdst__layer_ports ports;
+        kdst__layer_tail tail;
+        kdst__layer_get_ports(child, &ports);
+        done = plan_tail(layer, i, end, &tail);
+        if (tail.relu || tail.sum || tail.moments)
+            status = kdst__layer_run_tail(child, now[0], &tail, next);
+        else
+            status = kdst__layer_run_many(child, now, count, next);
         release_all(now, count);
-        count = status == KDST_STATUS_OK ? child.outputs : 0;
+        count = status == KDST_STATUS_OK ? ports.outputs : 0;
         for (int64_t k = 0; k < count; k++)
             now[k] = next[k];
     }
-    if (status != KDST_STATUS_OK) return status;
-    if (count != own.outputs) { /* a callback has added a layer */
-        release_all(now, count);
-        return kdst__fail(
-            layer->base.ctx, KDST_STATUS_STATE,
-            "sequential: its outputs have become %" PRId64 " while it ran, they were %" PRId64, count, own.outputs);
-    }
     for (int64_t i = 0; i < count; i++)
         out[i] = now[i];
-    return KDST_STATUS_OK;
+    *out_count = count;
+    return status;
+}
+
+static kdst_status run(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+{
+    kdst__layer_ports own;
+    kdst__layer_get_ports(layer, &own);
+    kdst_status status = run_children(layer, inputs, count, NULL, out, &count);
+    if (status != KDST_STATUS_OK || count == own.outputs) return status;
+    release_all(out, count); /* a callback has added a layer */
+    for (int64_t i = 0; i < count; i++)
+        out[i] = NULL;
+    return kdst__fail(
+        layer->base.ctx, KDST_STATUS_STATE,
+        "sequential: its outputs have become %" PRId64 " while it ran, they were %" PRId64, count, own.outputs);
+}
+
+/* Its last child takes it, and has one input and output, as all of that kind. */
+static bool takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)
+{
+    kdst__layer_ports first;
+    if (layer->child_count == 0) return false;
+    kdst__layer_get_ports(layer->children[0], &first);
+    return first.inputs == 1 && first.optional == 0 &&
+        kdst__layer_takes_tail(layer->children[layer->child_count - 1], tail);
+}
+
+static kdst_status run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out)
+{
+    kdst_tensor *outputs[KDST__LAYER_OUTPUTS];
+    int64_t count;
+    kdst_status status = run_children(layer, &x, 1, tail, outputs, &count);
+    if (status == KDST_STATUS_OK) *out = outputs[0];
+    return status;
 }
 
 static const kdst__layer_kind kind = {
-    .name = "sequential", .bytes = sizeof(kdst_layer), .open = true, .run_many = run, .ports = ports};
+    .name = "sequential",
+    .bytes = sizeof(kdst_layer),
+    .open = true,
+    .run_many = run,
+    .ports = ports,
+    .takes_tail = takes_tail,
+    .run_tail = run_tail};
 
 kdst_status kdst_layer_sequential_create(kdst_context *ctx, kdst_layer **out)
 {

@@ -9,6 +9,7 @@ static void tensor_destroy(void *object)
 {
     kdst_tensor *t = object;
     if (t->mapped_bytes) kdst__free(kdst__tensor_memory(t), t->mapped, t->mapped_bytes);
+    kdst__handle_release(t->moments);
     kdst__handle_release(t->grad);
     kdst__handle_release(t->pass_grad);
     kdst__handle_release(t->node);
@@ -251,7 +252,7 @@ bool kdst__tensor_same_shape(const kdst_tensor *a, const kdst_tensor *b)
 
 kdst_status kdst__tensor_need_data(const char *function, const kdst_tensor *t)
 {
-    if (!t->storage->shape_only) return KDST_STATUS_OK;
+    if (!t->storage->shape_only) return kdst__tensor_make_plain(function, t);
     return kdst__fail(
         t->base.ctx, KDST_STATUS_STATE, "%s: the tensor has a shape but no elements, as everything in a trace",
         function);

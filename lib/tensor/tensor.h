@@ -20,6 +20,8 @@ typedef struct kdst__storage {
     kdst_destroy_fn destroy;
     bool foreign;
     bool shape_only; /* no elements, data is NULL: of a trace */
+    bool blocked;    /* float32 in blocked channels, see below */
+    int64_t n, c, s; /* of blocked storage: images, channels, places */
     uint64_t version;
 } kdst__storage;
 
@@ -40,6 +42,8 @@ struct kdst_tensor {
     void *mapped;                   /* while mapped: what the caller got */
     int32_t map_mode;
     size_t mapped_bytes; /* > 0: `mapped` is a row-major copy */
+    kdst_tensor *moments;     /* result of a convolution, or NULL: float64 [2, C], mean and biased variance of each channel */
+    uint64_t moments_version; /* of the storage that they are of */
 };
 
 /* Address of element 0. */
@@ -47,6 +51,26 @@ static inline void *kdst__tensor_data(const kdst_tensor *t)
 {
     return (char *)t->storage->data + t->offset * kdst_dtype_get_size(t->dtype);
 }
+
+/* ---- blocked channels (compute/blocked.h) ----
+ *
+ * A result of rank 4 may lie in blocked channels; its shape and strides are those of a plain tensor all the same. Whoever reads elements
+ * makes it plain first, unless he knows both layouts: kdst__tensor_need_data does that for public functions, kdst__op_run for
+ * operations without blocked inputs. A tensor becomes plain in place, for all tensors on its storage, and
+ * never blocked again, so memory that has been handed out stays where it is.
+ */
+static inline bool kdst__tensor_blocked(const kdst_tensor *t)
+{
+    return t->storage->blocked;
+}
+/* New tensor in blocked channels, not cleared: float32, rank 4, some elements. */
+kdst_status
+kdst__tensor_new_blocked(kdst_context *ctx, const char *function, const int64_t *shape, kdst_tensor **out);
+kdst_status kdst__tensor_make_plain(const char *function, const kdst_tensor *t);
+/* New reference to t when it is blocked, else a blocked copy (no record). */
+kdst_status kdst__tensor_to_blocked(const char *function, kdst_tensor *t, kdst_tensor **out);
+/* Numbers in memory: the elements, and of a blocked tensor the zeros behind the last channel too. */
+int64_t kdst__tensor_room(const kdst_tensor *t);
 
 int64_t kdst__tensor_count(const kdst_tensor *t);
 bool kdst__tensor_contiguous(const kdst_tensor *t); /* row-major without gaps (axes of size 1 do not matter) */
@@ -94,7 +118,8 @@ kdst_status kdst__tensor_axis(const char *function, const kdst_tensor *t, int64_
 /* "[2, 3, 4]" into a buffer, for messages. */
 #define KDST__SHAPE_TEXT 128
 const char *kdst__shape_text(int64_t rank, const int64_t *shape, char text[KDST__SHAPE_TEXT]);
-/* STATE for a tensor of a trace, which has a shape but no elements; asked by every public function that reads or writes elements. */
+/* STATE for a tensor of a trace, which has a shape but no elements; a blocked tensor becomes plain. Asked by every public function that
+ * reads or writes elements. */
 kdst_status kdst__tensor_need_data(const char *function, const kdst_tensor *t);
 /* Marks the storage as written to. */
 static inline void kdst__tensor_touch(kdst_tensor *t)

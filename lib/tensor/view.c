@@ -2,10 +2,17 @@
 /* Views on a storage, and contiguous copies of them. */
 #include "tensor/storage.h"
 
+#include <string.h>
+
 kdst_status kdst__tensor_view(
     const char *function, kdst_tensor *t, int64_t rank, const int64_t *shape, const int64_t *stride, int64_t offset,
     kdst_tensor **out)
 {
+    const size_t bytes = (size_t)rank * sizeof *shape;
+    bool whole = rank == t->rank && offset == t->offset && !memcmp(shape, t->shape, bytes) &&
+                 !memcmp(stride, t->stride, bytes);
+    kdst_status status = whole ? KDST_STATUS_OK : kdst__tensor_make_plain(function, t);
+    if (status) return status;
     return kdst__tensor_on(t->base.ctx, function, t->storage, t->dtype, rank, shape, stride, offset, out);
 }
 

@@ -103,7 +103,7 @@ START_TEST(attributes)
     char text[8];
     kdst_option_type type = 0;
     const char *name = NULL;
-    bool stride2 = false, sliced = false, padded = false, joined = false, normed = false;
+    bool stride2 = false, sampled = false, padded = false, joined = false, normed = false;
     for (int64_t i = 0; i < kdst_trace_get_op_count(trace); i++) {
         const char *op = NULL;
         expect_ok(kdst_trace_get_op(trace, i, &op, NULL, NULL, NULL, NULL));
@@ -112,9 +112,9 @@ START_TEST(attributes)
             stride2 |= two[0] == 2 && two[1] == 2;
             expect_ok(kdst_trace_get_attribute_ints(trace, i, "padding", two, 2));
             ck_assert(two[0] == 1 && two[1] == 1);
-        } else if (strcmp(op, "slice") == 0) {
-            expect_ok(kdst_trace_get_attribute_ints(trace, i, "step", &one, 1));
-            sliced |= one == 2;
+        } else if (strcmp(op, "avg_pool2d") == 0) {
+            expect_ok(kdst_trace_get_attribute_ints(trace, i, "stride", two, 2));
+            sampled |= two[0] == 2 && two[1] == 2;
         } else if (strcmp(op, "pad") == 0) {
             expect_ok(kdst_trace_get_attribute_ints(trace, i, "before", &one, 1));
             padded |= one == 8;
@@ -125,7 +125,7 @@ START_TEST(attributes)
         }
         joined |= strcmp(op, "add") == 0;
     }
-    ck_assert(stride2 && sliced && padded && joined && normed);
+    ck_assert(stride2 && sampled && padded && joined && normed);
     expect_ok(kdst_trace_get_attribute(trace, 0, 0, &name, &type, &count));
     ck_assert_str_eq(name, "stride");
     ck_assert(type == KDST_OPTION_INTS && count == 2);

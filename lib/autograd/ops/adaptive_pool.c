@@ -6,6 +6,7 @@
  * x [N, C, H, W], y [N, C, OH, OW].
  */
 #include "autograd/ops.h"
+#include "compute/blocked.h"
 
 #include <inttypes.h>
 
@@ -58,7 +59,10 @@ static kdst_status forward(kdst__call *call)
     kdst_tensor *x = call->inputs[0], *y = call->out;
     if (kdst__tensor_count(y) == 0) return KDST_STATUS_OK; /* of a height or width without end, perhaps */
     kdst__pool2d_shape s = sizes(x, y);
-    kdst__avg_pool2d(kdst__tensor_compute(x), x->dtype, &s, kdst__tensor_data(x), kdst__tensor_data(y));
+    if (call->blocked)
+        kdst__blocked_avg_pool2d(kdst__tensor_compute(x), &s, kdst__tensor_data(x), kdst__tensor_data(y));
+    else
+        kdst__avg_pool2d(kdst__tensor_compute(x), x->dtype, &s, kdst__tensor_data(x), kdst__tensor_data(y));
     return KDST_STATUS_OK;
 }
 
@@ -67,7 +71,12 @@ static kdst_status backward(kdst__call *call)
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
     if (dx == NULL || kdst__tensor_count(dy) == 0) return KDST_STATUS_OK;
     kdst__pool2d_shape s = sizes(dx, dy);
-    kdst__avg_pool2d_backward(kdst__tensor_compute(dx), dx->dtype, &s, kdst__tensor_data(dy), kdst__tensor_data(dx));
+    if (call->blocked)
+        kdst__blocked_avg_pool2d_backward(
+            kdst__tensor_compute(dx), &s, kdst__tensor_data(dy), 1, kdst__tensor_data(dx));
+    else
+        kdst__avg_pool2d_backward(
+            kdst__tensor_compute(dx), dx->dtype, &s, kdst__tensor_data(dy), kdst__tensor_data(dx));
     return KDST_STATUS_OK;
 }
 
@@ -80,6 +89,7 @@ const kdst__op kdst__op_adaptive_avg_pool2d = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .blocked_inputs = 1,
     KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst_adaptive_avg_pool2d(kdst_tensor *x, int64_t height, int64_t width, kdst_tensor **out)

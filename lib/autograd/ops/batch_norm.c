@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* batch_norm: normalisation by the statistics of each channel (Ioffe and Szegedy 2015).
+/* batch_norm: normalisation by the statistics of each channel (Ioffe and Szegedy 2015), and in the same pass the end of a residual block.
  *
- * xhat = (x - mean_c) r_c with r_c = 1 / sqrt(var_c + eps); y = gamma_c xhat + beta_c.
+ * xhat = (x - mean_c) r_c with r_c = 1 / sqrt(var_c + eps); y = act(gamma_c xhat + beta_c + addend), act the identity or max(., 0).
  * Training: mean and biased variance of the batch over N (and H, W), M values a channel;
  *   running = (1 - momentum) running + momentum statistic, the variance unbiased (M / (M - 1)), as in PyTorch.
  *   dx += gamma r (dy - mean(dy) - xhat mean(dy xhat)).
  * Evaluation: the running statistics, constants of the derivative: dx += gamma r dy.
- * dbeta += sum dy, dgamma += sum dy xhat. x [N, C], [N, C, L] or [N, C, H, W], all others [C]; gamma and beta may be NULL.
+ * dbeta += sum dy, dgamma += sum dy xhat, daddend += dy; with relu dy counts only where not y <= 0. x [N, C], [N, C, L] or [N, C, H, W], all others [C]; gamma and beta may be NULL.
  * The running statistics are written after everything that can fail, hence outside of forward.
  */
+#include "autograd/broadcast.h"
 #include "autograd/graph.h"
 #include "autograd/ops.h"
+#include "compute/blocked.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const kdst__option options_table[] = {
     KDST__INT(kdst__batch_norm_attrs, training, 1, 0, 1, "1: statistics of the batch, 0: running statistics"),
     KDST__FLOAT(kdst__batch_norm_attrs, momentum, 0.1, 0, 1, "weight of the new statistics"),
     KDST__FLOAT_OPEN(kdst__batch_norm_attrs, eps, 1e-5, 0, INFINITY, "added to the variance"),
+    KDST__CHOICE(kdst__batch_norm_attrs, activation, "none", "none|relu", "applied to the result"),
 };
 const kdst__schema kdst__schema_batch_norm = {"batch_norm", options_table, KDST__COUNT(options_table), NULL, 0};
 
-enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INPUTS };
+enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, ADDEND, INPUTS };
 
 typedef struct attrs {
     kdst__batch_norm_attrs options;
@@ -51,7 +55,11 @@ static kdst_status shape(kdst__call *call)
     if (x->rank < 2 || x->rank > 4)
         return kdst__fail(
             call->ctx, KDST_STATUS_SHAPE, "batch_norm: x is %s, expected [N, C], [N, C, L] or [N, C, H, W]", of_x);
-    for (int i = GAMMA; i < INPUTS; i++) {
+    if (call->inputs[ADDEND] != NULL && !kdst__tensor_same_shape(call->inputs[ADDEND], x))
+        return kdst__fail(
+            call->ctx, KDST_STATUS_SHAPE, "batch_norm: addend is %s, x is %s",
+            kdst__shape_text(call->inputs[ADDEND]->rank, call->inputs[ADDEND]->shape, of_other), of_x);
+    for (int i = GAMMA; i < ADDEND; i++) {
         const kdst_tensor *t = call->inputs[i];
         if (t == NULL && i >= RUNNING_MEAN && !a->options.training)
             return kdst__fail(
@@ -81,18 +89,51 @@ static void *data_or_null(const kdst_tensor *t)
     return t == NULL ? NULL : kdst__tensor_data(t);
 }
 
+/* Those of the batch, unless the convolution in front has left them. */
+static void statistics(kdst_tensor *x, double *mean, double *var)
+{
+    kdst__compute *cp = kdst__tensor_compute(x);
+    int64_t n = x->shape[0], c = channels(x), s = plane(x);
+    if (x->moments != NULL && x->moments_version == x->storage->version)
+        memcpy(mean, kdst__tensor_data(x->moments), 2 * (size_t)c * sizeof *mean); /* mean, and var behind it */
+    else if (kdst__tensor_blocked(x))
+        kdst__blocked_statistics(cp, n, c, s, kdst__tensor_data(x), mean, var);
+    else
+        kdst__batch_norm_statistics(cp, x->dtype, n, c, s, kdst__tensor_data(x), mean, var);
+}
+
+static void normalise(const kdst__call *call, const double *mean, const double *inverse)
+{
+    const attrs *a = call->attrs;
+    kdst_tensor *x = call->inputs[X], *y = call->out, *addend = call->inputs[ADDEND];
+    kdst__compute *cp = kdst__tensor_compute(x);
+    const void *gamma = data_or_null(call->inputs[GAMMA]), *beta = data_or_null(call->inputs[BETA]);
+    const bool relu = a->options.activation == KDST__FUSED_RELU;
+    if (call->blocked) {
+        kdst__blocked_normalise(
+            cp, x->shape[0], channels(x), plane(x), kdst__tensor_data(x), mean, inverse, gamma, beta,
+            data_or_null(addend), relu, kdst__tensor_data(y));
+        return;
+    }
+    const int64_t count = kdst__tensor_count(y);
+    void *values = kdst__tensor_data(y);
+    kdst__batch_norm_normalise(
+        cp, x->dtype, x->shape[0], channels(x), plane(x), kdst__tensor_data(x), mean, inverse, gamma, beta, values);
+    if (addend != NULL) kdst__add_into(cp, x->dtype, count, 1, kdst__tensor_data(addend), values);
+    if (relu) kdst__relu(cp, x->dtype, count, values, values);
+}
+
 /* saved[0], float64 [2, C]: mean and inverse deviation, which the backward pass takes from there. */
 static kdst_status forward(kdst__call *call)
 {
     const attrs *a = call->attrs;
-    kdst_tensor *x = call->inputs[X], *y = call->out;
-    int64_t n = x->shape[0], c = channels(x), s = plane(x);
+    kdst_tensor *x = call->inputs[X];
+    int64_t c = channels(x), count = x->shape[0] * plane(x);
     kdst_status status =
         kdst__tensor_new(call->ctx, "batch_norm", KDST_DTYPE_FLOAT64, 2, (int64_t[]){2, c}, false, &call->saved[0]);
     if (status != KDST_STATUS_OK) return status;
     double *mean = kdst__tensor_data(call->saved[0]), *inverse = mean + c;
-    kdst__compute *cp = kdst__tensor_compute(x);
-    if (a->options.training) kdst__batch_norm_statistics(cp, x->dtype, n, c, s, kdst__tensor_data(x), mean, inverse);
+    if (a->options.training) statistics(x, mean, inverse);
     for (int64_t i = 0; i < c; i++) {
         if (!a->options.training) {
             mean[i] = value_at(call->inputs[RUNNING_MEAN], i);
@@ -100,41 +141,86 @@ static kdst_status forward(kdst__call *call)
         }
         if (a->batch != NULL) {
             a->batch[i] = mean[i];
-            a->batch[c + i] = inverse[i] * (double)(n * s) / (double)(n * s - 1);
+            a->batch[c + i] = inverse[i] * (double)count / (double)(count - 1);
         }
         inverse[i] = 1 / sqrt(inverse[i] + a->options.eps);
     }
-    kdst__batch_norm_normalise(
-        cp, x->dtype, n, c, s, kdst__tensor_data(x), mean, inverse, data_or_null(call->inputs[GAMMA]),
-        data_or_null(call->inputs[BETA]), kdst__tensor_data(y));
+    normalise(call, mean, inverse);
     return KDST_STATUS_OK;
+}
+
+static kdst_status backward_blocked(const kdst__call *call, const double *mean)
+{
+    const attrs *a = call->attrs;
+    const kdst_tensor *x = call->inputs[X];
+    const kdst__blocked_norm_gradient g = {
+        .n = x->shape[0],
+        .c = channels(x),
+        .s = plane(x),
+        .training = (int32_t)a->options.training,
+        .x = kdst__tensor_data(x),
+        .dy = kdst__tensor_data(call->d_out),
+        .y = data_or_null(call->out),
+        .mean = mean,
+        .inverse = mean + channels(x),
+        .gamma = data_or_null(call->inputs[GAMMA]),
+        .add_dx = !(call->fresh >> X & 1),
+        .add_addend = !(call->fresh >> ADDEND & 1),
+        .dx = data_or_null(call->d_inputs[X]),
+        .d_addend = data_or_null(call->d_inputs[ADDEND]),
+        .dgamma = data_or_null(call->d_inputs[GAMMA]),
+        .dbeta = data_or_null(call->d_inputs[BETA])};
+    kdst_status status = kdst__blocked_normalise_backward(kdst__tensor_compute(x), &g);
+    return status == KDST_STATUS_OK ? status : kdst__fail_memory(call->ctx, "batch_norm");
+}
+
+/* dx or the addend's gradient may be in dy's memory: then dx is computed from a copy, and the addend's gradient is there already. */
+static kdst_status backward_plain(const kdst__call *call, const double *mean)
+{
+    const attrs *a = call->attrs;
+    const kdst_tensor *x = call->inputs[X];
+    kdst_tensor *dx = call->d_inputs[X], *d_addend = call->d_inputs[ADDEND], *dy = call->d_out, *masked = NULL;
+    kdst__compute *cp = kdst__tensor_compute(x);
+    const int64_t count = kdst__tensor_count(x);
+    if (call->out != NULL) {
+        kdst_status status = kdst__relu_gradient("batch_norm", call->out, dy, &masked);
+        if (status != KDST_STATUS_OK) return status;
+        dy = masked;
+    } else if (dx == dy) {
+        kdst_status status = kdst__tensor_new_like("batch_norm", dy, false, &masked);
+        if (status != KDST_STATUS_OK) return status;
+        kdst__copy(cp, x->dtype, count, 1, kdst__tensor_data(dy), kdst__tensor_data(masked));
+        dy = masked;
+    }
+    if (dx != NULL && (call->fresh >> X & 1)) kdst__fill(cp, x->dtype, count, 0, kdst__tensor_data(dx));
+    kdst__batch_norm_backward(
+        cp, x->dtype, x->shape[0], channels(x), plane(x), (int32_t)a->options.training, kdst__tensor_data(x),
+        kdst__tensor_data(dy), mean, mean + channels(x), data_or_null(call->inputs[GAMMA]), data_or_null(dx),
+        data_or_null(call->d_inputs[GAMMA]), data_or_null(call->d_inputs[BETA]));
+    kdst_status status = d_addend == NULL
+        ? KDST_STATUS_OK
+        : kdst__broadcast_add("batch_norm", d_addend, dy, 1, !(call->fresh >> ADDEND & 1));
+    kdst_tensor_release(masked);
+    return status;
 }
 
 static kdst_status backward(kdst__call *call)
 {
-    const attrs *a = call->attrs;
-    const kdst_tensor *x = call->inputs[X];
     const double *mean = kdst__tensor_data(call->saved[0]);
-    kdst__batch_norm_backward(
-        kdst__tensor_compute(x), x->dtype, x->shape[0], channels(x), plane(x), (int32_t)a->options.training,
-        kdst__tensor_data(x), kdst__tensor_data(call->d_out), mean, mean + channels(x),
-        data_or_null(call->inputs[GAMMA]), data_or_null(call->d_inputs[X]), data_or_null(call->d_inputs[GAMMA]),
-        data_or_null(call->d_inputs[BETA]));
-    return KDST_STATUS_OK;
+    return call->blocked ? backward_blocked(call, mean) : backward_plain(call, mean);
 }
 
-const kdst__op kdst__op_batch_norm = {
-    .name = "batch_norm",
-    .input_names = {"x", "gamma", "beta", "running_mean", "running_var"},
-    .min_inputs = 1,
-    .max_inputs = INPUTS,
-    .attr_bytes = sizeof(attrs),
-    .attr_schema = &kdst__schema_batch_norm, /* `options` comes first */
-    .shape = shape,
-    .forward = forward,
-    .backward = backward,
-    .keep_inputs = 1u << X | 1u << GAMMA,
-    KDST__DOMAIN(-1, 1)};
+/* The result is read for the mask of relu alone. */
+#define BATCH_NORM                                                                                                     \
+  .name = "batch_norm", .input_names = {"x", "gamma", "beta", "running_mean", "running_var", "addend"},                \
+  .min_inputs = 1, .max_inputs = INPUTS, .attr_bytes = sizeof(attrs),                                                  \
+  .attr_schema = &kdst__schema_batch_norm, /* `options` comes first */                                                 \
+      .shape = shape, .forward = forward, .backward = backward, .blocked_inputs = 1u << X | 1u << ADDEND,              \
+  .writes = 1u << X | 1u << ADDEND, .in_place = 1u << X | 1u << ADDEND, .keep_inputs = 1u << X | 1u << GAMMA,          \
+  KDST__DOMAIN(-1, 1)
+
+const kdst__op kdst__op_batch_norm = {BATCH_NORM};
+const kdst__op kdst__op_batch_norm_relu = {BATCH_NORM, .keep_out = true};
 
 /* running = (1 - momentum) running + momentum statistic, at any stride. */
 static void move(kdst_tensor *running, const double *statistic, double momentum)
@@ -158,9 +244,10 @@ static kdst_status refuse_gradient(kdst_context *ctx, const kdst_tensor *running
 
 kdst_status kdst__batch_norm_run(
     kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
-    const kdst__batch_norm_attrs *options, kdst_tensor **out)
+    kdst_tensor *addend, const kdst__batch_norm_attrs *options, kdst_tensor **out)
 {
-    kdst_tensor *inputs[INPUTS] = {x, gamma, beta, running_mean, running_var};
+    kdst_tensor *inputs[INPUTS] = {x, gamma, beta, running_mean, running_var, addend};
+    const kdst__op *op = options->activation == KDST__FUSED_RELU ? &kdst__op_batch_norm_relu : &kdst__op_batch_norm;
     attrs a = {.options = *options};
     if (out != NULL) *out = NULL;
     if (x == NULL) return KDST_STATUS_INVALID_ARGUMENT;
@@ -175,7 +262,7 @@ kdst_status kdst__batch_norm_run(
     size_t bytes = (size_t)c * 2 * sizeof *a.batch;
     if (moves && (a.batch = kdst__alloc(kdst__context_memory(ctx), bytes)) == NULL)
         return kdst__fail_memory(ctx, "batch_norm");
-    status = kdst__op_run(&kdst__op_batch_norm, inputs, INPUTS, &a, out);
+    status = kdst__op_run(op, inputs, INPUTS, &a, out);
     if (status == KDST_STATUS_OK && moves) {
         move(running_mean, a.batch, options->momentum);
         move(running_var, a.batch + c, options->momentum);
@@ -188,12 +275,19 @@ kdst_status kdst_batch_norm(
     kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
     const kdst_options *options, kdst_tensor **out)
 {
-    kdst__batch_norm_attrs attrs = {1, 0.1, 1e-5};
+    return kdst_batch_norm_add(x, gamma, beta, running_mean, running_var, NULL, options, out);
+}
+
+kdst_status kdst_batch_norm_add(
+    kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
+    kdst_tensor *addend, const kdst_options *options, kdst_tensor **out)
+{
+    kdst__batch_norm_attrs attrs = {1, 0.1, 1e-5, KDST__FUSED_NONE};
     if (out != NULL) *out = NULL;
     if (x != NULL) {
         kdst__enter(x->base.ctx);
         kdst_status status = kdst__options_parse(x->base.ctx, "batch_norm", &kdst__schema_batch_norm, options, &attrs);
         if (status != KDST_STATUS_OK) return status;
     }
-    return kdst__batch_norm_run(x, gamma, beta, running_mean, running_var, &attrs, out);
+    return kdst__batch_norm_run(x, gamma, beta, running_mean, running_var, addend, &attrs, out);
 }

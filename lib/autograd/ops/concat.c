@@ -6,6 +6,7 @@
  * strides; each is copied in one pass, cut by its shape.
  */
 #include "autograd/ops.h"
+#include "compute/blocked.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -103,6 +104,22 @@ static void copy_part(kdst_tensor *x, kdst_tensor *y, int64_t axis, int64_t begi
         kdst__layout_copy(x->rank, x->shape, (kdst__layout){y->dtype, to, stride}, kdst__tensor_layout(x));
 }
 
+/* Channels of blocked tensors go side by side. More of them than a mask has bits are made plain. */
+static bool blocks(const kdst__call *call)
+{
+    bool any = false;
+    for (int32_t i = 0; i < call->count; i++)
+        any |= kdst__tensor_blocked(call->inputs[i]);
+    return any && call->count <= 32 && ((const attrs *)call->attrs)->axis == 1;
+}
+
+static void copy_blocked(kdst_tensor *x, kdst_tensor *y, int64_t begin)
+{
+    kdst__blocked_move_channels(
+        kdst__tensor_compute(y), y->shape[0], y->shape[2] * y->shape[3], x->shape[1], 0, x->shape[1],
+        kdst__tensor_data(x), y->shape[1], begin, 0, kdst__tensor_data(y));
+}
+
 /* Saves the beginnings for backward, which does not see the inputs; as float64, which has no smaller limit than a size. */
 static kdst_status forward(kdst__call *call)
 {
@@ -115,10 +132,15 @@ static kdst_status forward(kdst__call *call)
         if (status != KDST_STATUS_OK) return status;
         begins = kdst__tensor_data(call->saved[0]);
     }
+    if (call->blocked && call->shape[1] % kdst__blocked_width(kdst__tensor_compute(call->out)) != 0)
+        memset(call->out->storage->data, 0, call->out->storage->bytes); /* the lanes behind the last channel */
     for (int64_t i = 0; i < count; i++) {
         kdst_tensor *x = call->inputs[i];
         if (begins != NULL) begins[i] = (double)begin;
-        if (kdst__tensor_count(x) > 0) copy_part(x, call->out, at->axis, begin);
+        if (kdst__tensor_count(x) > 0 && call->blocked)
+            copy_blocked(x, call->out, begin);
+        else if (kdst__tensor_count(x) > 0)
+            copy_part(x, call->out, at->axis, begin);
         begin = next_begin(x, call->out, at->axis, begin);
     }
     return KDST_STATUS_OK;
@@ -133,6 +155,12 @@ static kdst_status backward(kdst__call *call)
     for (int32_t i = 0; i < call->count; i++) {
         kdst_tensor *dx = call->d_inputs[i];
         if (dx == NULL || kdst__tensor_count(dx) == 0) continue;
+        if (call->blocked) {
+            kdst__blocked_move_channels(
+                kdst__tensor_compute(dx), dy->shape[0], dy->shape[2] * dy->shape[3], dy->shape[1], (int64_t)begins[i],
+                dx->shape[1], kdst__tensor_data(dy), dx->shape[1], 0, 1, kdst__tensor_data(dx));
+            continue;
+        }
         const char *from = (const char *)kdst__tensor_data(dy) + (int64_t)begins[i] * step;
         part_strides(dx, dy, at->axis, stride);
         kdst__copy_strided(
@@ -153,6 +181,8 @@ const kdst__op kdst__op_concat = {
     .shape = concat_shape,
     .forward = forward,
     .backward = backward,
+    .blocked_inputs = UINT32_MAX,
+    .blocks = blocks,
     KDST__DOMAIN(-1, 1)};
 
 const kdst__op kdst__op_stack = {

@@ -6,9 +6,13 @@
  * b = (o div (O / G)) (C / G) is the first channel of o's group;
  * OH = floor((H + 2 padding_h - dilation_h (KH - 1) - 1) / stride_h) + 1, OW likewise.
  * dx and dweight are the sums of dy over the same index triples with the other factor; dbias[o] += sum dy[:, o].
- * x [N, C, H, W], weight [O, C / G, KH, KW], bias [O] or NULL, y [N, O, OH, OW].
+ * x [N, C, H, W], weight [O, C / G, KH, KW], bias [O] or NULL, y [N, O, OH, OW]. With the activation relu y is max(y, 0), and dy counts only
+ * where not y <= 0.
+ *
+ * The result lies in blocked channels where compute/blocked.h says that it pays; x may then be plain.
  */
 #include "autograd/ops.h"
+#include "compute/blocked.h"
 
 #include <inttypes.h>
 
@@ -19,6 +23,7 @@ static const kdst__option options_table[] = {
     KDST__INTS(kdst__conv2d_attrs, padding, 2, 0, 0, LARGEST, "zeros around the image, [vertical, horizontal]"),
     KDST__INTS(kdst__conv2d_attrs, dilation, 2, 1, 1, LARGEST, "distance of the kernel's taps, [vertical, horizontal]"),
     KDST__INT(kdst__conv2d_attrs, groups, 1, 1, LARGEST, "parts of the channels that do not see each other"),
+    KDST__CHOICE(kdst__conv2d_attrs, activation, "none", "none|relu", "applied to the result"),
 };
 const kdst__schema kdst__schema_conv2d = {"conv2d", options_table, KDST__COUNT(options_table), NULL, 0};
 
@@ -107,56 +112,135 @@ static void *data_or_null(const kdst_tensor *t)
     return t == NULL ? NULL : kdst__tensor_data(t);
 }
 
+static bool blocks(const kdst__call *call)
+{
+    const kdst__conv2d_attrs *attrs = call->attrs;
+    const int64_t *x = call->inputs[0]->shape, *weight = call->inputs[1]->shape;
+    kdst__conv2d_shape s = {
+        .n = x[0],
+        .c = x[1],
+        .h = x[2],
+        .w = x[3],
+        .o = weight[0],
+        .kh = weight[2],
+        .kw = weight[3],
+        .p = call->shape[2],
+        .q = call->shape[3],
+        .stride = {attrs->stride[0], attrs->stride[1]},
+        .padding = {attrs->padding[0], attrs->padding[1]},
+        .dilation = {attrs->dilation[0], attrs->dilation[1]},
+        .groups = attrs->groups};
+    return x[1] > 0 && kdst__conv_blocked_fits(kdst__tensor_compute(call->inputs[0]), &s);
+}
+
+/* With the statistics of the result, where they are wanted. */
+static kdst_status forward_blocked(kdst__call *call, const kdst__conv2d_shape *s)
+{
+    const kdst__conv2d_attrs *attrs = call->attrs;
+    kdst_tensor *x = call->inputs[0], *y = call->out, *moments = NULL;
+    kdst__conv_tail tail = {.bias = data_or_null(call->inputs[2]), .relu = attrs->activation == KDST__FUSED_RELU};
+    if (attrs->moments) {
+        kdst_status status =
+            kdst__tensor_new(call->ctx, "conv2d", KDST_DTYPE_FLOAT64, 2, (int64_t[]){2, s->o}, false, &moments);
+        if (status != KDST_STATUS_OK) return status;
+        tail.mean = kdst__tensor_data(moments);
+        tail.var = tail.mean + s->o;
+    }
+    kdst_status status = kdst__conv_blocked_forward(
+        kdst__tensor_compute(y), s, !kdst__tensor_blocked(x), kdst__tensor_data(x), kdst__tensor_data(call->inputs[1]),
+        &tail, kdst__tensor_data(y));
+    if (status != KDST_STATUS_OK) {
+        kdst_tensor_release(moments);
+        return kdst__fail_memory(call->ctx, "conv2d");
+    }
+    y->moments = moments;
+    y->moments_version = y->storage->version;
+    return KDST_STATUS_OK;
+}
+
 static kdst_status forward(kdst__call *call)
 {
     kdst_tensor *y = call->out;
     kdst__conv2d_shape s = sizes(call, y);
+    if (call->blocked) return forward_blocked(call, &s);
+    kdst__compute *cp = kdst__tensor_compute(y);
     kdst_status status = kdst__conv2d_forward(
-        kdst__tensor_compute(y), y->dtype, &s, kdst__tensor_data(call->inputs[0]), kdst__tensor_data(call->inputs[1]),
+        cp, y->dtype, &s, kdst__tensor_data(call->inputs[0]), kdst__tensor_data(call->inputs[1]),
         data_or_null(call->inputs[2]), 0, kdst__tensor_data(y));
-    return status == KDST_STATUS_OK ? status : kdst__fail_memory(call->ctx, "conv2d");
+    if (status != KDST_STATUS_OK) return kdst__fail_memory(call->ctx, "conv2d");
+    if (((const kdst__conv2d_attrs *)call->attrs)->activation == KDST__FUSED_RELU)
+        kdst__relu(cp, y->dtype, kdst__tensor_count(y), kdst__tensor_data(y), kdst__tensor_data(y));
+    return KDST_STATUS_OK;
+}
+
+static kdst_status backward_blocked(kdst__call *call, const kdst__conv2d_shape *s, const float *dy)
+{
+    kdst_tensor *x = call->inputs[0], *dx = call->d_inputs[0], *dweight = call->d_inputs[1], *dbias = call->d_inputs[2];
+    kdst__compute *cp = kdst__tensor_compute(call->d_out);
+    kdst_status status = KDST_STATUS_OK;
+    if (dweight != NULL || dbias != NULL)
+        status = kdst__conv_blocked_backward_weights(
+            cp, s, !kdst__tensor_blocked(x), kdst__tensor_data(x), dy, data_or_null(dweight), data_or_null(dbias));
+    if (status == KDST_STATUS_OK && dx != NULL)
+        status = kdst__conv_blocked_backward_data(
+            cp, s, kdst__tensor_data(call->inputs[1]), dy, !(call->fresh & 1), kdst__tensor_data(dx));
+    return status;
+}
+
+static kdst_status backward_plain(kdst__call *call, const kdst__conv2d_shape *s, const void *dy)
+{
+    kdst_tensor *dx = call->d_inputs[0], *dweight = call->d_inputs[1], *dbias = call->d_inputs[2];
+    kdst__compute *cp = kdst__tensor_compute(call->d_out);
+    const kdst_dtype dtype = call->d_out->dtype;
+    kdst_status status = KDST_STATUS_OK;
+    if (dx != NULL && (call->fresh & 1)) kdst__fill(cp, dtype, kdst__tensor_count(dx), 0, kdst__tensor_data(dx));
+    if (dx != NULL)
+        status =
+            kdst__conv2d_backward_data(cp, dtype, s, kdst__tensor_data(call->inputs[1]), dy, kdst__tensor_data(dx));
+    if (status == KDST_STATUS_OK && (dweight != NULL || dbias != NULL))
+        status = kdst__conv2d_backward_weights(
+            cp, dtype, s, kdst__tensor_data(call->inputs[0]), dy, data_or_null(dweight), data_or_null(dbias));
+    return status;
 }
 
 static kdst_status backward(kdst__call *call)
 {
-    kdst_tensor *dy = call->d_out, *dx = call->d_inputs[0], *dweight = call->d_inputs[1], *dbias = call->d_inputs[2];
-    kdst__compute *cp = kdst__tensor_compute(dy);
-    kdst__conv2d_shape s = sizes(call, dy);
-    const void *g = kdst__tensor_data(dy);
-    kdst_status status = KDST_STATUS_OK;
-    if (dx != NULL)
-        status =
-            kdst__conv2d_backward_data(cp, dy->dtype, &s, kdst__tensor_data(call->inputs[1]), g, kdst__tensor_data(dx));
-    if (status == KDST_STATUS_OK && (dweight != NULL || dbias != NULL))
-        status = kdst__conv2d_backward_weights(
-            cp, dy->dtype, &s, kdst__tensor_data(call->inputs[0]), g, data_or_null(dweight), data_or_null(dbias));
+    const kdst__conv2d_attrs *attrs = call->attrs;
+    const kdst__conv2d_shape s = sizes(call, call->d_out);
+    kdst_tensor *masked = NULL;
+    const void *dy = kdst__tensor_data(call->d_out);
+    if (attrs->activation == KDST__FUSED_RELU) {
+        kdst_status made = kdst__relu_gradient("conv2d", call->out, call->d_out, &masked);
+        if (made != KDST_STATUS_OK) return made;
+        dy = kdst__tensor_data(masked);
+    }
+    kdst_status status = call->blocked ? backward_blocked(call, &s, dy) : backward_plain(call, &s, dy);
+    kdst_tensor_release(masked);
     return status == KDST_STATUS_OK ? status : kdst__fail_memory(call->ctx, "conv2d");
 }
 
-const kdst__op kdst__op_conv2d = {
-    .name = "conv2d",
-    .input_names = {"x", "weight", "bias"},
-    .min_inputs = 2,
-    .max_inputs = 3,
-    .attr_bytes = sizeof(kdst__conv2d_attrs),
-    .attr_schema = &kdst__schema_conv2d,
-    .shape = shape,
-    .forward = forward,
-    .backward = backward,
-    .keep_inputs = 3,
-    KDST__DOMAIN(-1, 1)};
+/* The result is read for the mask of relu alone. */
+#define CONV2D                                                                                                         \
+  .name = "conv2d", .input_names = {"x", "weight", "bias"}, .min_inputs = 2, .max_inputs = 3,                          \
+  .attr_bytes = sizeof(kdst__conv2d_attrs), .attr_schema = &kdst__schema_conv2d, .shape = shape, .forward = forward,   \
+  .backward = backward, .blocked_inputs = 1, .plain_too = 1, .blocks = blocks, .writes = 1, .keep_inputs = 3,          \
+  KDST__DOMAIN(-1, 1)
+
+const kdst__op kdst__op_conv2d = {CONV2D};
+const kdst__op kdst__op_conv2d_relu = {CONV2D, .keep_out = true};
 
 kdst_status kdst__conv2d_run(
     kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst__conv2d_attrs *attrs, kdst_tensor **out)
 {
     kdst_tensor *inputs[] = {x, weight, bias};
-    return kdst__op_run(&kdst__op_conv2d, inputs, 3, attrs, out);
+    return kdst__op_run(
+        attrs->activation == KDST__FUSED_RELU ? &kdst__op_conv2d_relu : &kdst__op_conv2d, inputs, 3, attrs, out);
 }
 
 kdst_status
 kdst_conv2d(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst_options *options, kdst_tensor **out)
 {
-    kdst__conv2d_attrs attrs = {{1, 1}, {0, 0}, {1, 1}, 1};
+    kdst__conv2d_attrs attrs = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
     if (out != NULL) *out = NULL;
     if (x != NULL) {
         kdst__enter(x->base.ctx);

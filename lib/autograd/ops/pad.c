@@ -4,6 +4,7 @@
  * y[.. before + i ..] = x[.. i ..], value elsewhere. dx[.. i ..] += dy[.. before + i ..].
  */
 #include "autograd/ops.h"
+#include "compute/blocked.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -57,11 +58,30 @@ static void layout(
     *first = at->before * inner;
 }
 
+/* Zeros around the channels of a blocked tensor: it stays blocked. */
+static bool blocks(const kdst__call *call)
+{
+    const attrs *at = call->attrs;
+    return kdst__tensor_blocked(call->inputs[0]) && at->axis == 1 && at->value == 0;
+}
+
+static kdst_status forward_blocked(const kdst__call *call)
+{
+    kdst_tensor *x = call->inputs[0], *y = call->out;
+    const int64_t *size = x->shape;
+    memset(y->storage->data, 0, y->storage->bytes);
+    kdst__blocked_move_channels(
+        kdst__tensor_compute(y), size[0], size[2] * size[3], size[1], 0, size[1], kdst__tensor_data(x), y->shape[1],
+        ((const attrs *)call->attrs)->before, 0, kdst__tensor_data(y));
+    return KDST_STATUS_OK;
+}
+
 static kdst_status forward(kdst__call *call)
 {
     kdst_tensor *x = call->inputs[0], *y = call->out;
     const attrs *at = call->attrs;
     kdst__compute *cp = kdst__tensor_compute(y);
+    if (call->blocked) return forward_blocked(call);
     int64_t outer, x_run, y_run, first;
     layout(x, y, at, &outer, &x_run, &y_run, &first);
     size_t size = (size_t)kdst_dtype_get_size(x->dtype);
@@ -83,6 +103,12 @@ static kdst_status backward(kdst__call *call)
     const attrs *at = call->attrs;
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
     if (dx == NULL || kdst__tensor_count(dx) == 0) return KDST_STATUS_OK;
+    if (call->blocked) {
+        kdst__blocked_move_channels(
+            kdst__tensor_compute(dx), dx->shape[0], dx->shape[2] * dx->shape[3], dy->shape[1], at->before, dx->shape[1],
+            kdst__tensor_data(dy), dx->shape[1], 0, 1, kdst__tensor_data(dx));
+        return KDST_STATUS_OK;
+    }
     const char *first =
         (const char *)kdst__tensor_data(dy) + at->before * dy->stride[at->axis] * kdst_dtype_get_size(dy->dtype);
     kdst__copy_strided(
@@ -100,6 +126,8 @@ const kdst__op kdst__op_pad = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .blocked_inputs = 1,
+    .blocks = blocks,
     KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst__pad_run(kdst_tensor *x, int64_t axis, int64_t before, int64_t after, double value, kdst_tensor **out)

@@ -9,6 +9,7 @@
  * global: y[n, c] = mean x[n, c, :, :]; dx += dy / (H W).
  */
 #include "autograd/ops.h"
+#include "compute/blocked.h"
 
 #include <inttypes.h>
 
@@ -112,18 +113,28 @@ static kdst_status max_shape(kdst__call *call)
     return status;
 }
 
+/* The plain functions add. */
+static void begin_plain(const kdst__call *call, kdst_tensor *dx)
+{
+    if (call->fresh & 1)
+        kdst__fill(kdst__tensor_compute(dx), dx->dtype, kdst__tensor_count(dx), 0, kdst__tensor_data(dx));
+}
+
 static kdst_status max_forward(kdst__call *call)
 {
     kdst_tensor *x = call->inputs[0], *y = call->out;
     kdst__pool2d_shape s = sizes(call, x, y);
+    const int64_t room = kdst__tensor_room(y); /* the indices lie as y does */
     if (call->recording) {
         kdst_status status =
-            kdst__tensor_new(call->ctx, "max_pool2d", KDST_DTYPE_INT32, y->rank, y->shape, false, &call->saved[0]);
+            kdst__tensor_new(call->ctx, "max_pool2d", KDST_DTYPE_INT32, 1, &room, false, &call->saved[0]);
         if (status != KDST_STATUS_OK) return status;
     }
-    kdst__max_pool2d(
-        kdst__tensor_compute(x), x->dtype, &s, kdst__tensor_data(x), kdst__tensor_data(y),
-        call->recording ? kdst__tensor_data(call->saved[0]) : NULL);
+    int32_t *argmax = call->recording ? kdst__tensor_data(call->saved[0]) : NULL;
+    if (call->blocked)
+        kdst__blocked_max_pool2d(kdst__tensor_compute(x), &s, kdst__tensor_data(x), kdst__tensor_data(y), argmax);
+    else
+        kdst__max_pool2d(kdst__tensor_compute(x), x->dtype, &s, kdst__tensor_data(x), kdst__tensor_data(y), argmax);
     return KDST_STATUS_OK;
 }
 
@@ -132,6 +143,13 @@ static kdst_status max_backward(kdst__call *call)
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
     if (dx == NULL) return KDST_STATUS_OK;
     kdst__pool2d_shape s = sizes(call, dx, dy);
+    if (call->blocked) {
+        kdst__blocked_max_pool2d_backward(
+            kdst__tensor_compute(dx), &s, kdst__tensor_data(dy), kdst__tensor_data(call->saved[0]), !(call->fresh & 1),
+            kdst__tensor_data(dx));
+        return KDST_STATUS_OK;
+    }
+    begin_plain(call, dx);
     kdst__max_pool2d_backward(
         kdst__tensor_compute(dx), dx->dtype, &s, kdst__tensor_data(dy), kdst__tensor_data(call->saved[0]),
         kdst__tensor_data(dx));
@@ -142,7 +160,10 @@ static kdst_status avg_forward(kdst__call *call)
 {
     kdst_tensor *x = call->inputs[0], *y = call->out;
     kdst__pool2d_shape s = sizes(call, x, y);
-    kdst__avg_pool2d(kdst__tensor_compute(x), x->dtype, &s, kdst__tensor_data(x), kdst__tensor_data(y));
+    if (call->blocked)
+        kdst__blocked_avg_pool2d(kdst__tensor_compute(x), &s, kdst__tensor_data(x), kdst__tensor_data(y));
+    else
+        kdst__avg_pool2d(kdst__tensor_compute(x), x->dtype, &s, kdst__tensor_data(x), kdst__tensor_data(y));
     return KDST_STATUS_OK;
 }
 
@@ -151,6 +172,12 @@ static kdst_status avg_backward(kdst__call *call)
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
     if (dx == NULL) return KDST_STATUS_OK;
     kdst__pool2d_shape s = sizes(call, dx, dy);
+    if (call->blocked) {
+        kdst__blocked_avg_pool2d_backward(
+            kdst__tensor_compute(dx), &s, kdst__tensor_data(dy), !(call->fresh & 1), kdst__tensor_data(dx));
+        return KDST_STATUS_OK;
+    }
+    begin_plain(call, dx);
     kdst__avg_pool2d_backward(kdst__tensor_compute(dx), dx->dtype, &s, kdst__tensor_data(dy), kdst__tensor_data(dx));
     return KDST_STATUS_OK;
 }
@@ -158,19 +185,28 @@ static kdst_status avg_backward(kdst__call *call)
 static kdst_status global_forward(kdst__call *call)
 {
     kdst_tensor *x = call->inputs[0], *y = call->out;
-    kdst__row_mean(
-        kdst__tensor_compute(x), x->dtype, x->shape[0] * x->shape[1], x->shape[2] * x->shape[3], kdst__tensor_data(x),
-        kdst__tensor_data(y));
+    const int64_t n = x->shape[0], c = x->shape[1], s = x->shape[2] * x->shape[3];
+    kdst__compute *cp = kdst__tensor_compute(x);
+    if (call->blocked)
+        kdst__blocked_mean(cp, n, c, s, kdst__tensor_data(x), kdst__tensor_data(y));
+    else
+        kdst__row_mean(cp, x->dtype, n * c, s, kdst__tensor_data(x), kdst__tensor_data(y));
     return KDST_STATUS_OK;
 }
 
 static kdst_status global_backward(kdst__call *call)
 {
     kdst_tensor *dx = call->d_inputs[0];
-    if (dx != NULL)
-        kdst__row_mean_backward(
-            kdst__tensor_compute(dx), dx->dtype, dx->shape[0] * dx->shape[1], dx->shape[2] * dx->shape[3],
-            kdst__tensor_data(call->d_out), kdst__tensor_data(dx));
+    if (dx == NULL) return KDST_STATUS_OK;
+    const int64_t n = dx->shape[0], c = dx->shape[1], s = dx->shape[2] * dx->shape[3];
+    kdst__compute *cp = kdst__tensor_compute(dx);
+    if (call->blocked) {
+        kdst__blocked_mean_backward(
+            cp, n, c, s, kdst__tensor_data(call->d_out), !(call->fresh & 1), kdst__tensor_data(dx));
+        return KDST_STATUS_OK;
+    }
+    begin_plain(call, dx);
+    kdst__row_mean_backward(cp, dx->dtype, n * c, s, kdst__tensor_data(call->d_out), kdst__tensor_data(dx));
     return KDST_STATUS_OK;
 }
 
@@ -183,6 +219,8 @@ const kdst__op kdst__op_max_pool2d = {
     .shape = max_shape,
     .forward = max_forward,
     .backward = max_backward,
+    .blocked_inputs = 1,
+    .writes = 1,
     KDST__DOMAIN(-1, 1)};
 
 const kdst__op kdst__op_avg_pool2d = {
@@ -194,6 +232,8 @@ const kdst__op kdst__op_avg_pool2d = {
     .shape = window_shape,
     .forward = avg_forward,
     .backward = avg_backward,
+    .blocked_inputs = 1,
+    .writes = 1,
     KDST__DOMAIN(-1, 1)};
 
 const kdst__op kdst__op_global_avg_pool2d = {
@@ -203,6 +243,9 @@ const kdst__op kdst__op_global_avg_pool2d = {
     .shape = global_shape,
     .forward = global_forward,
     .backward = global_backward,
+    .blocked_inputs = 1,
+    .plain_out = true,
+    .writes = 1,
     KDST__DOMAIN(-1, 1)};
 
 /* The shape rule fills in strides, hence the copy. */

@@ -6,7 +6,7 @@ static kdst_status forward(kdst__call *call)
 {
     kdst_tensor *y = call->out;
     kdst__relu(
-        kdst__tensor_compute(y), y->dtype, kdst__tensor_count(y), kdst__tensor_data(call->inputs[0]),
+        kdst__tensor_compute(y), y->dtype, kdst__tensor_room(y), kdst__tensor_data(call->inputs[0]),
         kdst__tensor_data(y));
     return KDST_STATUS_OK;
 }
@@ -15,8 +15,8 @@ static kdst_status backward(kdst__call *call)
 {
     kdst_tensor *dx = call->d_inputs[0];
     if (dx != NULL)
-        kdst__relu_backward(
-            kdst__tensor_compute(dx), dx->dtype, kdst__tensor_count(dx), kdst__tensor_data(call->out),
+        (call->fresh & 1 ? kdst__relu_mask : kdst__relu_backward)(
+            kdst__tensor_compute(dx), dx->dtype, kdst__tensor_room(dx), kdst__tensor_data(call->out),
             kdst__tensor_data(call->d_out), kdst__tensor_data(dx));
     return KDST_STATUS_OK;
 }
@@ -28,10 +28,30 @@ const kdst__op kdst__op_relu = {
     .shape = kdst__op_same_as_input,
     .forward = forward,
     .backward = backward,
+    .blocked_inputs = 1,
+    .writes = 1,
+    .in_place = 1,
     .keep_out = true,
     .low = -1,
     .high = 1,
     .kink = 0};
+
+kdst_status kdst__relu_gradient(const char *name, const kdst_tensor *y, kdst_tensor *dy, kdst_tensor **out)
+{
+    kdst_status status = KDST_STATUS_OK;
+    *out = NULL;
+    if (kdst__handle_references(dy) == 1 && atomic_load(&dy->storage->references) == 1)
+        kdst_tensor_retain(*out = dy);
+    else if (kdst__tensor_blocked(dy))
+        status = kdst__tensor_new_blocked(dy->base.ctx, name, dy->shape, out);
+    else
+        status = kdst__tensor_new_like(name, dy, false, out);
+    if (status == KDST_STATUS_OK)
+        kdst__relu_mask(
+            kdst__tensor_compute(dy), dy->dtype, kdst__tensor_room(dy), kdst__tensor_data(y), kdst__tensor_data(dy),
+            kdst__tensor_data(*out));
+    return status;
+}
 
 kdst_status kdst_relu(kdst_tensor *x, kdst_tensor **out)
 {

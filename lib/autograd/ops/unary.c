@@ -10,6 +10,8 @@
 #define READS_X .keep_inputs = 1
 #define READS_Y .keep_out = true
 #define READS_NOTHING .keep_inputs = 0
+/* f(0) = 0, and f' is finite there: the zeros behind the last channel of blocked tensors stay zeros. */
+#define KEEPS_ZERO .blocked_inputs = 1
 
 #define UNARY(stem, code)                                                                                              \
   .name = #stem, .variant = KDST__UNARY_##code, .min_inputs = 1, .max_inputs = 1, .shape = kdst__op_same_as_input,     \
@@ -19,7 +21,7 @@ static void apply(kdst__call *call, int32_t code, double p, double q)
 {
     kdst_tensor *x = call->inputs[0], *y = call->out;
     kdst__unary(
-        kdst__tensor_compute(y), y->dtype, code, kdst__tensor_count(y), p, q, kdst__tensor_data(x),
+        kdst__tensor_compute(y), y->dtype, code, kdst__tensor_room(y), p, q, kdst__tensor_data(x),
         kdst__tensor_data(y));
 }
 
@@ -29,7 +31,7 @@ static void apply_backward(kdst__call *call, int32_t code, double p, double q)
     const kdst_tensor *t = call->op->keep_inputs ? call->inputs[0] : call->op->keep_out ? call->out : dy;
     if (dx != NULL)
         kdst__unary_backward(
-            kdst__tensor_compute(dx), dx->dtype, code, kdst__tensor_count(dx), p, q, kdst__tensor_data(t),
+            kdst__tensor_compute(dx), dx->dtype, code, kdst__tensor_room(dx), p, q, kdst__tensor_data(t),
             kdst__tensor_data(dy), kdst__tensor_data(dx));
 }
 
@@ -60,16 +62,16 @@ static kdst_status run(const kdst__op *op, kdst_tensor *x, const void *attrs, kd
 const kdst__op kdst__op_exp = {UNARY(exp, EXP), READS_Y, KDST__DOMAIN(-3, 3)};
 const kdst__op kdst__op_log = {UNARY(log, LOG), READS_X, KDST__DOMAIN(0.3, 4)};
 const kdst__op kdst__op_sqrt = {UNARY(sqrt, SQRT), READS_Y, KDST__DOMAIN(0.3, 4)};
-const kdst__op kdst__op_abs = {UNARY(abs, ABS), READS_X, .low = -1, .high = 1, .kink = 0};
-const kdst__op kdst__op_sign = {UNARY(sign, SIGN), READS_NOTHING, .low = -1, .high = 1, .kink = 0};
-const kdst__op kdst__op_neg = {UNARY(neg, NEG), READS_NOTHING, KDST__DOMAIN(-1, 1)};
-const kdst__op kdst__op_square = {UNARY(square, SQUARE), READS_X, KDST__DOMAIN(-2, 2)};
+const kdst__op kdst__op_abs = {UNARY(abs, ABS), KEEPS_ZERO, READS_X, .low = -1, .high = 1, .kink = 0};
+const kdst__op kdst__op_sign = {UNARY(sign, SIGN), KEEPS_ZERO, READS_NOTHING, .low = -1, .high = 1, .kink = 0};
+const kdst__op kdst__op_neg = {UNARY(neg, NEG), KEEPS_ZERO, READS_NOTHING, KDST__DOMAIN(-1, 1)};
+const kdst__op kdst__op_square = {UNARY(square, SQUARE), KEEPS_ZERO, READS_X, KDST__DOMAIN(-2, 2)};
 const kdst__op kdst__op_reciprocal = {UNARY(reciprocal, RECIPROCAL), READS_Y, KDST__DOMAIN(0.5, 2)};
 const kdst__op kdst__op_sigmoid = {UNARY(sigmoid, SIGMOID), READS_Y, KDST__DOMAIN(-3, 3)};
 const kdst__op kdst__op_log_sigmoid = {UNARY(log_sigmoid, LOG_SIGMOID), READS_X, KDST__DOMAIN(-3, 3)};
-const kdst__op kdst__op_tanh = {UNARY(tanh, TANH), READS_Y, KDST__DOMAIN(-2, 2)};
-const kdst__op kdst__op_relu6 = {UNARY(relu6, RELU6), READS_Y, .low = -4, .high = 5.9, .kink = 0};
-const kdst__op kdst__op_silu = {UNARY(silu, SILU), READS_X, KDST__DOMAIN(-3, 3)};
+const kdst__op kdst__op_tanh = {UNARY(tanh, TANH), KEEPS_ZERO, READS_Y, KDST__DOMAIN(-2, 2)};
+const kdst__op kdst__op_relu6 = {UNARY(relu6, RELU6), KEEPS_ZERO, READS_Y, .low = -4, .high = 5.9, .kink = 0};
+const kdst__op kdst__op_silu = {UNARY(silu, SILU), KEEPS_ZERO, READS_X, KDST__DOMAIN(-3, 3)};
 
 kdst_status kdst_exp(kdst_tensor *x, kdst_tensor **out)
 {

@@ -53,7 +53,7 @@ static kdst_status backward(kdst__call *call)
         kdst__choose(
             kdst__tensor_compute(dy), kdst_dtype_get_size(dy->dtype), kdst__tensor_count(dy), mask.data, mask.step,
             i == 1 ? g : &zero, i == 1, i == 1 ? &zero : g, i == 2, kdst__tensor_data(part));
-        status = kdst__broadcast_add("where", call->d_inputs[i], part, 1);
+        status = kdst__broadcast_add("where", call->d_inputs[i], part, 1, true);
     }
     kdst_tensor_release(mask.tensor);
     kdst_tensor_release(part);
