@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernels on images: convolution, batch normalisation, pooling, each forward or backward alone.
+ *
+ * x and the gradient that comes in are results of an operation, not tensors filled from outside: they have the layout
+ * in which a network's own layers hand images on. A backward case records the forward pass again before each
+ * repetition, outside of the time; what it differentiates is what requires a gradient, so that the two gradients of a
+ * convolution are timed apart.
+ *
+ * Operations are counted as the definition has them, two for each multiply-add, whatever the algorithm: one with fewer
+ * multiplications may pass the peak. Bytes are those of the arrays that have to be read and written.
+ */
+#include "bench.h"
+
+#include <math.h>
+
+enum { NORM_READS = 2, NORM_BACKWARD_READS = 4 }; /* statistics first, then values: each array twice */
+
+/* ---- inputs ---- */
+
+/* x [N, C, H, W] out of a 1x1 convolution, about normal; the 3 channels or 1 of a stem come from outside. */
+static kdst_status make_images(bench *b)
+{
+    const int64_t *shape = b->c->shape, rows[4] = {shape[1], shape[1], 1, 1};
+    kdst_tensor *outside = NULL, *mix = NULL;
+    kdst_status status = bench_make_tensor(b->ctx, b->c->dtype, 4, shape, &outside);
+    if (!status && shape[1] > 3) {
+        status = kdst_tensor_create(b->ctx, b->c->dtype, 4, rows, &mix);
+        if (!status) status = kdst_tensor_set_normal(mix, 0, 1 / sqrt((double)shape[1]));
+        if (!status) status = kdst_conv2d(outside, mix, NULL, NULL, &b->x);
+    } else if (!status) {
+        b->x = outside;
+        outside = NULL;
+    }
+    kdst_tensor_release(mix);
+    kdst_tensor_release(outside);
+    return status;
+}
+
+static double image_bytes(kdst_tensor *t)
+{
+    return (double)kdst_tensor_get_count(t) * (double)kdst_dtype_get_size(kdst_tensor_get_dtype(t));
+}
+
+/* Marks what the case differentiates; the result of another run stands for the gradient that comes in. */
+static kdst_status require_gradients(bench *b, kdst_status (*forward)(bench *))
+{
+    kdst_status status = forward(b);
+    b->dy = b->y;
+    b->y = NULL;
+    if (!status && b->c->differentiates_x) status = kdst_tensor_set_requires_grad(b->x, 1);
+    if (!status && b->c->differentiates_weight) status = kdst_tensor_set_requires_grad(b->weight, 1);
+    return status;
+}
+
+static kdst_status clear_gradients(bench *b)
+{
+    kdst_status status = kdst_tensor_clear_grad(b->x);
+    return status || !b->weight ? status : kdst_tensor_clear_grad(b->weight);
+}
+
+static kdst_status run_backward(bench *b)
+{
+    return kdst_backward(b->y, b->dy, NULL);
+}
+
+/* ---- convolution ---- */
+
+static kdst_status run_convolution(bench *b)
+{
+    kdst_tensor *y = NULL;
+    kdst_status status = kdst_conv2d(b->x, b->weight, NULL, b->options, &y);
+    bench_replace(&b->y, y);
+    return status;
+}
+
+static kdst_status set_up_convolution(bench *b)
+{
+    const bench_case *c = b->c;
+    int64_t taps = c->shape[1] / c->groups * c->window * c->window;
+    const int64_t shape[4] = {c->out, c->shape[1] / c->groups, c->window, c->window};
+    kdst_status status = make_images(b);
+    if (!status) status = kdst_tensor_create(b->ctx, c->dtype, 4, shape, &b->weight);
+    if (!status) status = kdst_tensor_set_normal(b->weight, 0, 1 / sqrt((double)taps));
+    if (!status) status = kdst_options_create(&b->options);
+    if (!status) status = kdst_options_set_int(b->options, "stride", c->stride);
+    if (!status) status = kdst_options_set_int(b->options, "padding", c->padding);
+    if (!status) status = kdst_options_set_int(b->options, "dilation", c->dilation);
+    if (!status) status = kdst_options_set_int(b->options, "groups", c->groups);
+    if (!status) status = run_convolution(b);
+    if (status) return status;
+    b->flops = 2 * (double)kdst_tensor_get_count(b->y) * (double)taps;
+    /* Depthwise, there is too little to compute: memory sets the limit. */
+    if (c->groups > 1 && c->groups == c->shape[1]) b->bytes = image_bytes(b->x) + image_bytes(b->y);
+    return KDST_STATUS_OK;
+}
+
+static kdst_status set_up_convolution_backward(bench *b)
+{
+    kdst_status status = set_up_convolution(b);
+    return status ? status : require_gradients(b, run_convolution);
+}
+
+static kdst_status record_convolution(bench *b)
+{
+    kdst_status status = clear_gradients(b);
+    return status ? status : run_convolution(b);
+}
+
+/* ---- batch normalisation, in training ---- */
+
+static kdst_status run_norm(bench *b)
+{
+    kdst_tensor *y = NULL;
+    kdst_status status = kdst_batch_norm(b->x, b->weight, b->bias, NULL, NULL, NULL, &y);
+    bench_replace(&b->y, y);
+    return status;
+}
+
+static kdst_status set_up_norm(bench *b)
+{
+    kdst_status status = make_images(b);
+    if (!status) status = bench_make_tensor(b->ctx, b->c->dtype, 1, &b->c->shape[1], &b->weight);
+    if (!status) status = bench_make_tensor(b->ctx, b->c->dtype, 1, &b->c->shape[1], &b->bias);
+    if (!status) b->bytes = (NORM_READS + 1) * image_bytes(b->x);
+    return status;
+}
+
+static kdst_status set_up_norm_backward(bench *b)
+{
+    kdst_status status = set_up_norm(b);
+    if (!status) status = require_gradients(b, run_norm);
+    if (!status) status = kdst_tensor_set_requires_grad(b->bias, 1);
+    if (!status) b->bytes = (NORM_BACKWARD_READS + 1) * image_bytes(b->x);
+    return status;
+}
+
+static kdst_status record_norm(bench *b)
+{
+    kdst_status status = clear_gradients(b);
+    if (!status) status = kdst_tensor_clear_grad(b->bias);
+    return status ? status : run_norm(b);
+}
+
+/* ---- pooling: largest of each window ---- */
+
+static kdst_status run_pool(bench *b)
+{
+    kdst_tensor *y = NULL;
+    kdst_status status = kdst_max_pool2d(b->x, b->options, &y);
+    bench_replace(&b->y, y);
+    return status;
+}
+
+static kdst_status set_up_pool(bench *b)
+{
+    kdst_status status = make_images(b);
+    if (!status) status = kdst_options_create(&b->options);
+    if (!status) status = kdst_options_set_int(b->options, "kernel", b->c->window);
+    if (!status) status = kdst_options_set_int(b->options, "stride", b->c->stride);
+    if (!status) status = kdst_options_set_int(b->options, "padding", b->c->padding);
+    if (!status) status = run_pool(b);
+    if (!status) b->bytes = image_bytes(b->x) + image_bytes(b->y);
+    return status;
+}
+
+static kdst_status set_up_pool_backward(bench *b)
+{
+    kdst_status status = set_up_pool(b);
+    return status ? status : require_gradients(b, run_pool);
+}
+
+static kdst_status record_pool(bench *b)
+{
+    kdst_status status = clear_gradients(b);
+    return status ? status : run_pool(b);
+}
+
+const bench_kind bench_convolution = {set_up_convolution, NULL, run_convolution};
+const bench_kind bench_convolution_backward = {set_up_convolution_backward, record_convolution, run_backward};
+const bench_kind bench_norm = {set_up_norm, NULL, run_norm};
+const bench_kind bench_norm_backward = {set_up_norm_backward, record_norm, run_backward};
+const bench_kind bench_pool = {set_up_pool, NULL, run_pool};
+const bench_kind bench_pool_backward = {set_up_pool_backward, record_pool, run_backward};
