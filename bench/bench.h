@@ -39,13 +39,14 @@ struct bench_case {
 struct bench {
     const bench_case *c;
     kdst_context *ctx;
-    kdst_tensor *x, *weight, *bias, *y, *dy, *labels, *teacher;
+    kdst_tensor *x, *weight, *bias, *y, *means, *dy, *labels, *teacher;
     kdst_layer *model;
     kdst_optimizer *optimizer;
     kdst_frozen *frozen;
     kdst_loss *loss;
     kdst_options *options;
     double flops, bytes; /* of one repetition; 0: not a kernel */
+    double surroundings; /* seconds of a repetition that are taken off its time */
 };
 
 typedef struct bench_settings {

@@ -106,7 +106,7 @@ static void draw_limit(FILE *out, const frame *f, double limit)
 static void draw_legend(FILE *out, const chart_panel *panel, const char *limit_name, int columns)
 {
     for (int i = 0; i <= panel->count; i++) {
-        double x = LEFT + (i % columns) * (WIDTH / 2.0), y = HEIGHT + LEGEND * (0.5 + i / columns);
+        double x = 20 + (i % columns) * (WIDTH / 2.0), y = HEIGHT + LEGEND * (0.5 + i / columns);
         bool limit = i == panel->count;
         fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"", x, x + 22, y - 4, y - 4);
         if (limit)
