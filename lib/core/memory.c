@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory of one context: hooks, size classes, counters (see memory.h).
  *
- * Sizes are rounded up to a class: four steps per power of two, so at most a quarter is wasted. Each class keeps its
- * free blocks in a list threaded through the blocks themselves. When the hooks refuse, the cache is given back and
- * the hooks are asked once more.
+ * Small sizes are rounded up to a class: four steps per power of two, so at most a quarter is wasted. Each class keeps its
+ * free blocks in a list threaded through the blocks themselves. Large blocks come from the arena. When the hooks refuse, the cache
+ * is given back and the hooks are asked once more.
  */
 #include "core/memory.h"
 
+#include "core/arena.h"
 #include "core/format.h"
+#include "core/pages.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,7 +27,7 @@
 #  define CACHE_BLOCKS 1
 #endif
 
-#define CLASSES 256
+#define CLASSES 68 /* four steps for each power of two up to 1 << 16 */
 
 typedef struct block {
     struct block *next;
@@ -36,18 +38,23 @@ struct kdst__memory {
     kdst__deallocate_fn deallocate;
     void *user_data;
     pthread_mutex_t lock;
-    size_t used, peak, limit, cached;
+    size_t used, peak, limit;
+    size_t listed;          /* bytes in the lists */
     _Atomic size_t refused; /* bytes that the last failed allocation wanted; 0: none since the message was asked for */
     size_t refused_used;    /* what was in use then */
     int refused_by_limit;
     block *classes[CLASSES];
+    kdst__arena arena;
 };
 
 static void *default_allocate(void *user_data, uint64_t size, uint64_t alignment)
 {
     void *pointer = NULL;
     (void)user_data;
-    return posix_memalign(&pointer, (size_t)alignment, (size_t)size) ? NULL : pointer;
+    if (size >= KDST__HUGE_PAGE) alignment = KDST__HUGE_PAGE;
+    if (posix_memalign(&pointer, (size_t)alignment, (size_t)size)) return NULL;
+    if (size >= KDST__HUGE_PAGE) kdst__pages_advise(pointer, (size_t)size);
+    return pointer;
 }
 
 static void default_deallocate(void *user_data, void *pointer, uint64_t size, uint64_t alignment)
@@ -56,11 +63,17 @@ static void default_deallocate(void *user_data, void *pointer, uint64_t size, ui
     free(pointer);
 }
 
-/* Rounds `bytes` to its class and returns the class number, or -1 when no class is that large. */
+/* Rounds `bytes` to its class and returns the class number; or to what the arena gives, LARGE; or TOO_LARGE. */
+enum { LARGE = -1, TOO_LARGE = -2 };
+
 static int size_class(size_t *bytes)
 {
     size_t n = *bytes < KDST__ALIGNMENT ? KDST__ALIGNMENT : *bytes;
-    if (n > SIZE_MAX / 4) return -1;
+    if (n > SIZE_MAX / 4) return TOO_LARGE;
+    if (n > KDST__ARENA_LEAST) {
+        *bytes = kdst__arena_round(n);
+        return LARGE;
+    }
     int log = 63 - __builtin_clzll((unsigned long long)n);
     size_t step = (size_t)1 << (log > 2 ? log - 2 : 0);
     if (step < KDST__ALIGNMENT) step = KDST__ALIGNMENT;
@@ -79,6 +92,11 @@ kdst__memory *kdst__memory_create(kdst__allocate_fn allocate, kdst__deallocate_f
     memory->allocate = allocate;
     memory->deallocate = deallocate;
     memory->user_data = user_data;
+    memory->arena = (kdst__arena){
+        .allocate = allocate,
+        .deallocate = deallocate,
+        .user_data = user_data,
+        .reserve = allocate == default_allocate};
     if (pthread_mutex_init(&memory->lock, NULL)) {
         deallocate(user_data, memory, sizeof *memory, KDST__ALIGNMENT);
         return NULL;
@@ -88,15 +106,16 @@ kdst__memory *kdst__memory_create(kdst__allocate_fn allocate, kdst__deallocate_f
 
 static void trim(kdst__memory *memory)
 {
-    for (int c = 0; c < CLASSES; c++) {
-        size_t bytes = c >= 8 ? ((size_t)1 << (c / 4)) + ((size_t)(c % 4) << (c / 4 - 2)) : 0;
+    for (int c = 8; c < CLASSES; c++) {
+        size_t bytes = ((size_t)1 << (c / 4)) + ((size_t)(c % 4) << (c / 4 - 2));
         while (memory->classes[c]) {
             block *b = memory->classes[c];
             memory->classes[c] = b->next;
             memory->deallocate(memory->user_data, b, bytes, KDST__ALIGNMENT);
         }
     }
-    memory->cached = 0;
+    memory->listed = 0;
+    kdst__arena_trim(&memory->arena);
 }
 
 void kdst__memory_trim(kdst__memory *memory)
@@ -109,25 +128,48 @@ void kdst__memory_trim(kdst__memory *memory)
 void kdst__memory_destroy(kdst__memory *memory)
 {
     trim(memory);
+    kdst__arena_destroy(&memory->arena);
     pthread_mutex_destroy(&memory->lock);
     memory->deallocate(memory->user_data, memory, sizeof *memory, KDST__ALIGNMENT);
 }
 
-/* A block of class c from the cache or the hooks; the lock is held. */
+static size_t cached(const kdst__memory *memory)
+{
+    return memory->listed + memory->arena.cached;
+}
+
+/* A block of class c from the cache or the hooks. */
+static void *take_once(kdst__memory *memory, int c, size_t bytes)
+{
+    if (c == LARGE && CACHE_BLOCKS) return kdst__arena_take(&memory->arena, bytes, true);
+    block *b = c == LARGE ? NULL : memory->classes[c];
+    if (!b) return memory->allocate(memory->user_data, bytes, KDST__ALIGNMENT);
+    memory->classes[c] = b->next;
+    memory->listed -= bytes;
+    return b;
+}
+
+/* How much more would be held than is now. */
+static size_t extra(const kdst__memory *memory, int c, size_t bytes)
+{
+    if (c == LARGE) return kdst__arena_extra(&memory->arena, bytes);
+    return memory->classes[c] ? 0 : bytes;
+}
+
+/* The same within the limit, which what is cached counts against, too; the lock is held. */
 static void *take(kdst__memory *memory, int c, size_t bytes)
 {
-    memory->refused_by_limit = memory->limit && (bytes > memory->limit || memory->used > memory->limit - bytes);
+    size_t limit = memory->limit;
+    memory->refused_by_limit = limit && (bytes > limit || memory->used > limit - bytes);
     if (memory->refused_by_limit) return NULL;
-    block *b = memory->classes[c];
-    if (b) {
-        memory->classes[c] = b->next;
-        memory->cached -= bytes;
-        return b;
+    if (limit && cached(memory)) {
+        size_t held = memory->used + cached(memory), more = extra(memory, c, bytes);
+        if (held > limit || more > limit - held) trim(memory);
     }
-    void *pointer = memory->allocate(memory->user_data, bytes, KDST__ALIGNMENT);
-    if (pointer || !memory->cached) return pointer;
+    void *pointer = take_once(memory, c, bytes);
+    if (pointer || !cached(memory)) return pointer;
     trim(memory);
-    return memory->allocate(memory->user_data, bytes, KDST__ALIGNMENT);
+    return take_once(memory, c, bytes);
 }
 
 void *kdst__alloc(kdst__memory *memory, size_t bytes)
@@ -135,12 +177,12 @@ void *kdst__alloc(kdst__memory *memory, size_t bytes)
     size_t wanted = bytes;
     int c = size_class(&bytes);
     pthread_mutex_lock(&memory->lock);
-    void *pointer = c < 0 ? NULL : take(memory, c, bytes);
+    void *pointer = c == TOO_LARGE ? NULL : take(memory, c, bytes);
     if (pointer) {
         memory->used += bytes;
         if (memory->used > memory->peak) memory->peak = memory->used;
     } else {
-        memory->refused_by_limit &= c >= 0;
+        memory->refused_by_limit &= c != TOO_LARGE;
         memory->refused_used = memory->used;
         atomic_store_explicit(&memory->refused, wanted ? wanted : 1, memory_order_relaxed);
     }
@@ -161,13 +203,15 @@ void kdst__free(kdst__memory *memory, void *pointer, size_t bytes)
     int c = size_class(&bytes);
     pthread_mutex_lock(&memory->lock);
     memory->used -= bytes;
-    if (CACHE_BLOCKS) {
+    if (!CACHE_BLOCKS) {
+        memory->deallocate(memory->user_data, pointer, bytes, KDST__ALIGNMENT);
+    } else if (c == LARGE) {
+        kdst__arena_give(&memory->arena, pointer);
+    } else {
         block *b = pointer;
         b->next = memory->classes[c];
         memory->classes[c] = b;
-        memory->cached += bytes;
-    } else {
-        memory->deallocate(memory->user_data, pointer, bytes, KDST__ALIGNMENT);
+        memory->listed += bytes;
     }
     pthread_mutex_unlock(&memory->lock);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory of one context: the caller's allocator hooks behind a cache of freed blocks.
  *
- * Blocks are 64-byte aligned. Freed blocks are kept in size classes and handed out again, so that a training loop
- * stops asking the hooks after its first step. Safe to call from any thread (one mutex); the hooks are
+ * Blocks are 64-byte aligned. Freed blocks are kept, small ones in size classes, large ones in an arena, and handed out again, so that
+ * a training loop stops asking the hooks after its first steps. Safe to call from any thread (one mutex); the hooks are
  * called under that mutex, hence never two at once. Under AddressSanitizer nothing is cached.
  */
 #ifndef KDST_CORE_MEMORY_H

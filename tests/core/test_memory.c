@@ -149,11 +149,48 @@ START_TEST(test_cache_is_given_back)
 }
 END_TEST
 
+/* What is cached counts against the limit, and goes when a block needs the room. */
+START_TEST(test_limit_and_cache)
+{
+    enum { MB = 1 << 20 };
+    kdst__memory_set_limit(memory, 10 * MB);
+    for (int round = 0; round < 3; round++) {
+        for (size_t bytes = MB; bytes <= 9 * MB; bytes += MB) {
+            void *a = kdst__alloc(memory, bytes), *small = kdst__alloc(memory, 1000);
+            ck_assert(a && small);
+            ck_assert_int_le(hooks.bytes, 11 * MB); /* with the memory object and heads */
+            kdst__free(memory, a, bytes);
+            kdst__free(memory, small, 1000);
+        }
+    }
+    ck_assert_uint_eq(kdst__memory_used(memory), 0);
+}
+END_TEST
+
+/* The same, of the default allocator: its large blocks are in memory that is not asked for with hooks. */
+START_TEST(test_large_blocks_of_the_default)
+{
+    enum { MB = 1 << 20 };
+    kdst__memory *plain = kdst__memory_create(NULL, NULL, NULL);
+    kdst__memory_set_limit(plain, 20 * MB);
+    for (size_t bytes = 3 * MB; bytes <= 18 * MB; bytes += 3 * MB) {
+        unsigned char *block = kdst__alloc_zero(plain, bytes);
+        ck_assert_ptr_nonnull(block);
+        for (size_t i = 0; i < bytes; i += 1000) ck_assert_uint_eq(block[i], 0);
+        memset(block, 255, bytes);
+        kdst__free(plain, block, bytes);
+    }
+    ck_assert_ptr_null(kdst__alloc(plain, 21 * MB));
+    kdst__memory_destroy(plain);
+}
+END_TEST
+
 static void *allocate_much(void *arg)
 {
     size_t seed = *(size_t *)arg;
     for (size_t i = 0; i < 3000; i++) {
         size_t bytes = (seed * 7919 + i * 104729) % 5000 + 1;
+        if (i % 16 == 0) bytes *= 40; /* from the arena */
         unsigned char *block = kdst__alloc(memory, bytes);
         if (!block) return arg;
         memset(block, (int)seed, bytes);
@@ -202,6 +239,8 @@ int main(void)
     tcase_add_test(tcase, test_refusal);
     tcase_add_test(tcase, test_overflow);
     tcase_add_test(tcase, test_cache_is_given_back);
+    tcase_add_test(tcase, test_limit_and_cache);
+    tcase_add_test(tcase, test_large_blocks_of_the_default);
     tcase_add_test(tcase, test_threads);
     tcase_add_test(tcase, test_creation_fails);
     suite_add_tcase(suite, tcase);
