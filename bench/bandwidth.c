@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REPEATS = 8, LEAST_MB = 64, MOST_MB = 512, MOST_THREADS = 256 };
+enum { REPEATS = 16, LEAST_MB = 64, MOST_MB = 512, MOST_THREADS = 256 };
 
 typedef struct team {
     pthread_mutex_t gate; /* held until it is known how many threads there are */

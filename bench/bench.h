@@ -39,7 +39,7 @@ struct bench_case {
 struct bench {
     const bench_case *c;
     kdst_context *ctx;
-    kdst_tensor *x, *weight, *bias, *y, *means, *dy, *labels, *teacher;
+    kdst_tensor *outside, *mix, *x, *weight, *bias, *y, *means, *dy, *labels, *teacher;
     kdst_layer *model;
     kdst_optimizer *optimizer;
     kdst_frozen *frozen;

@@ -20,21 +20,25 @@ enum { NORM_READS = 2, NORM_BACKWARD_READS = 4 }; /* statistics first, then valu
 
 /* ---- inputs ---- */
 
-/* x [N, C, H, W] out of a 1x1 convolution, about normal; the 3 channels or 1 of a stem come from outside. */
+/* x [N, C, H, W] out of a 1x1 convolution, about normal; the 3 channels or 1 of a stem come from outside as they are. */
+static kdst_status mix_images(bench *b)
+{
+    kdst_tensor *x = b->outside;
+    if (!b->mix) kdst_tensor_retain(x);
+    kdst_status status = b->mix ? kdst_conv2d(b->outside, b->mix, NULL, NULL, &x) : KDST_STATUS_OK;
+    bench_replace(&b->x, status ? NULL : x);
+    return status;
+}
+
 static kdst_status make_images(bench *b)
 {
-    const int64_t *shape = b->c->shape, rows[4] = {shape[1], shape[1], 1, 1};
-    kdst_tensor *outside = NULL, *mix = NULL, *mixed = NULL;
-    kdst_status status = bench_make_tensor(b->ctx, b->c->dtype, 4, shape, &outside);
+    const int64_t *shape = b->c->shape, square[4] = {shape[1], shape[1], 1, 1};
+    kdst_status status = bench_make_tensor(b->ctx, b->c->dtype, 4, shape, &b->outside);
     if (!status && shape[1] > 3) {
-        status = kdst_tensor_create(b->ctx, b->c->dtype, 4, rows, &mix);
-        if (!status) status = kdst_tensor_set_normal(mix, 0, 1 / sqrt((double)shape[1]));
-        if (!status) status = kdst_conv2d(outside, mix, NULL, NULL, &mixed);
-        kdst_tensor_release(mix);
-        bench_replace(&outside, mixed);
+        status = kdst_tensor_create(b->ctx, b->c->dtype, 4, square, &b->mix);
+        if (!status) status = kdst_tensor_set_normal(b->mix, 0, 1 / sqrt((double)shape[1]));
     }
-    bench_replace(&b->x, outside);
-    return status;
+    return status ? status : mix_images(b);
 }
 
 static double image_bytes(kdst_tensor *t)
@@ -87,8 +91,8 @@ static kdst_status require_gradients(bench *b, kdst_status (*forward)(bench *))
     if (!status) status = bench_make_tensor(b->ctx, b->c->dtype, 2, shape, &b->dy);
     if (!status) status = time_means(b, forward, &means);
     if (!status) status = time_plain(b, forward, &b->y, &plain_y);
-    if (!status && b->c->differentiates_x) status = time_plain(b, make_images, &b->x, &plain_x);
-    if (!status) status = make_images(b);
+    if (!status && b->c->differentiates_x) status = time_plain(b, mix_images, &b->x, &plain_x);
+    if (!status) status = mix_images(b);
     if (status) return status;
     b->surroundings = fmax(means - plain_y, 0) + (b->c->differentiates_x ? plain_x : 0);
     if (b->c->differentiates_x) status = kdst_tensor_set_requires_grad(b->x, 1);

@@ -44,7 +44,8 @@ void bench_replace(kdst_tensor **place, kdst_tensor *tensor)
 
 void bench_tear_down(bench *b)
 {
-    kdst_tensor *tensors[] = {b->x, b->weight, b->bias, b->y, b->means, b->dy, b->labels, b->teacher};
+    kdst_tensor *tensors[] = {b->outside, b->mix,   b->x,  b->weight, b->bias,
+                              b->y,       b->means, b->dy, b->labels, b->teacher};
     for (unsigned i = 0; i < sizeof tensors / sizeof *tensors; i++)
         kdst_tensor_release(tensors[i]);
     kdst_loss_release(b->loss);
