@@ -5,6 +5,7 @@
  * option alone. Where none fits, operands are made plain and go the way of conv2d.c.
  */
 #include "compute/conv_direct.h"
+#include "compute/conv_winograd.h"
 #include "compute/state.h"
 
 static const struct algorithm {
@@ -18,7 +19,8 @@ static const struct algorithm {
     kdst_status (*backward_weights)(
         kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *dy, float *dw);
 } algorithms[] = {
-    {0, NULL, NULL, NULL, NULL},
+    {0, kdst__conv_winograd_fits, kdst__conv_winograd_forward, kdst__conv_winograd_backward_data,
+     kdst__conv_winograd_backward_weights},
 };
 
 static const struct algorithm *choose(const kdst__compute *cp, const kdst__conv2d_shape *s)

@@ -12,6 +12,7 @@
 #include "compute/soft_loss.h"
 #include "compute/blocked.h"
 #include "compute/compute.h"
+#include "compute/winograd.h"
 
 /* Windows of an image as a matrix [C T, N I J]: row (c, t) is tap t of channel c, column (n, i, j) a position; the
  * element is x[n, c, i step, j step] moved by offset[t]. x [N, C, H, W] holds every window: the caller has padded it. */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Winograd convolution (Lavin and Gray 2016), the gradient of the weights: dw += G^T [sum over tiles (B^T x B) (A dy A^T)] G, which is
+ * the transposed of the forward algorithm. The source is transformed by kernels/winograd.c; dy likewise lies as dv [36][O blocks]
+ * [hold][B], and the sums as du [36][C, up to whole blocks][R][B], a group of results behind the other.
+ */
+#include "compute/simd/winograd.h"
+
+/* ---- gradients of results ---- */
+
+ALWAYS void targets(
+    int size, const kdst__winograd *g, int64_t begin, int64_t end, int64_t first, int64_t last, const real *dy,
+    int64_t at, real *v)
+{
+    const int64_t blocks = (g->o + LANES - 1) / LANES, in_image = g->rows * g->columns, plane = g->p * g->q * LANES;
+    for (int64_t b = first; b < last; b++)
+        for (int64_t t = begin; t < end; t++) {
+            vec tile[16];
+            const int64_t in = t % in_image;
+            clip(
+                size, g->p, g->q, in / g->columns * size, in % g->columns * size,
+                dy + (t / in_image * blocks + b) * plane, (real *)tile);
+            both_ways(size, 0, tile, g->dv_point, v + (b * g->hold + at + t - begin) * LANES);
+        }
+}
+
+/* Tiles [begin, end) of blocks [first, last) go to the places [at, …) of v. */
+void KDST__KERNEL(winograd_targets)(
+    const kdst__winograd *g, int64_t begin, int64_t end, int64_t first, int64_t last, const real *dy, int64_t at,
+    real *v)
+{
+    if (g->step == 4)
+        targets(4, g, begin, end, first, last, dy, at, v);
+    else
+        targets(2, g, begin, end, first, last, dy, at, v);
+}
+
+/* ---- sums over tiles ---- */
+
+#define ROWS_4(R) R(0) R(1) R(2) R(3)
+#define ROWS_8(R) ROWS_4(R) R(4) R(5) R(6) R(7)
+#define ROWS_16(R) ROWS_8(R) R(8) R(9) R(10) R(11) R(12) R(13) R(14) R(15)
+
+#if KDST__VECTOR_BYTES == 64
+#  define WIDE_ROWS 8
+#  define EACH_WIDE ROWS_8
+#  define NARROW_ROWS 16
+#  define EACH_NARROW ROWS_16
+#elif KDST__VECTOR_BYTES == 32
+#  define WIDE_ROWS 4
+#  define EACH_WIDE ROWS_4
+#  define NARROW_ROWS 8
+#  define EACH_NARROW ROWS_8
+#else
+#  define WIDE_ROWS 4
+#  define EACH_WIDE ROWS_4
+#  define NARROW_ROWS 4
+#  define EACH_NARROW ROWS_4
+#endif
+
+#define TILE outer_wide
+#define EACH_ROW EACH_WIDE
+#define WIDE 1
+#include "compute/simd/winograd_outer.h"
+#undef TILE
+#undef EACH_ROW
+#undef WIDE
+#define TILE outer_narrow
+#define EACH_ROW EACH_NARROW
+#define WIDE 0
+#include "compute/simd/winograd_outer.h"
+
+#define AT_ONCE 128 /* tiles of one point that stay in the first cache */
+
+/* `blocks` channel blocks by one group of results, at all points. */
+void KDST__KERNEL(winograd_outer)(
+    const kdst__winograd *g, int64_t wide, int64_t tiles, int64_t blocks, const real *v, const real *dv,
+    int32_t accumulate, real *du)
+{
+    const int64_t rows = wide ? WIDE_ROWS : NARROW_ROWS, width = (1 + wide) * LANES;
+    const int64_t apart = KDST__WINOGRAD_APART(blocks * width, LANES);
+    for (int64_t i = 0; i < KDST__WINOGRAD_POINTS; i++, v += g->v_point, dv += g->dv_point, du += apart)
+        for (int64_t t = 0; t < tiles; t += AT_ONCE)
+            for (int64_t k = 0; k < blocks * LANES; k += rows)
+                (wide ? outer_wide : outer_narrow)(
+                    least(AT_ONCE, tiles - t), g->hold, v + (k / LANES * g->hold + t) * LANES + k % LANES,
+                    dv + t * LANES, accumulate || t > 0, du + k * width);
+}
+
+/* ---- back to weights ---- */
+
+ALWAYS void gradient(
+    int k, const kdst__winograd *g, int64_t blocks, int64_t count, int64_t begin, int64_t end, int64_t apart,
+    int64_t parts, int64_t part, const real *du, real *dw)
+{
+    const int64_t taps = k * k;
+    vec sum[KDST__WINOGRAD_POINTS], taps_of[25];
+    for (int64_t c = begin; c < end; c++)
+        for (int64_t b = 0; b < blocks; b++, du += LANES) {
+            for (int64_t i = 0; i < KDST__WINOGRAD_POINTS; i++) {
+                sum[i] = *(const vec *)(du + i * apart);
+                for (int64_t j = 1; j < parts; j++)
+                    sum[i] += *(const vec *)(du + i * apart + j * part);
+            }
+            from_both_ways(k, 1, (const real *)sum, LANES, taps_of);
+            for (int64_t o = 0; o < least(LANES, count - b * LANES); o++)
+                for (int64_t i = 0; i < taps; i++)
+                    dw[((b * LANES + o) * g->c + c) * taps + i] += ((const real *)taps_of)[i * LANES + o];
+        }
+}
+
+/* Channels [begin, end) of `count` filters at dw, from sums whose points are `apart` floats apart; du begins with channel `begin`. The
+ * sums of `parts` parts, `part` floats apart, are added in their order. */
+void KDST__KERNEL(winograd_gradient)(
+    const kdst__winograd *g, int64_t blocks, int64_t count, int64_t begin, int64_t end, int64_t apart, int64_t parts,
+    int64_t part, const real *du, real *dw)
+{
+    if (g->kernel == 3)
+        gradient(3, g, blocks, count, begin, end, apart, parts, part, du, dw);
+    else
+        gradient(5, g, blocks, count, begin, end, apart, parts, part, du, dw);
+}
