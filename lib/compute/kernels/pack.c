@@ -10,7 +10,7 @@ static void clear_rest(int64_t count, int64_t width, int64_t k, real *out)
             out[p * width + i] = 0;
 }
 
-/* Rows that are contiguous in i. */
+/* Rows that are contiguous in i; the last four overlap those before. */
 static void pack_rows(int64_t count, int64_t width, int64_t k, const real *x, int64_t sk, real *out)
 {
     if (count == 2 * LANES)
@@ -18,13 +18,35 @@ static void pack_rows(int64_t count, int64_t width, int64_t k, const real *x, in
             vstore(out, vload(x));
             vstore(out + LANES, vload(x + LANES));
         }
+    else if (count >= 4)
+        for (int64_t p = 0; p < k; p++, x += sk, out += width) {
+            for (int64_t i = 0; i + 4 < count; i += 4)
+                *(quad *)(out + i) = *(const quad *)(x + i);
+            *(quad *)(out + count - 4) = *(const quad *)(x + count - 4);
+        }
     else
         for (int64_t p = 0; p < k; p++, x += sk, out += width)
             for (int64_t i = 0; i < count; i++)
                 out[i] = x[i];
 }
 
-void KDST__KERNEL(pack_strided)(int64_t count, int64_t width, int64_t k, const real *x, int64_t si, int64_t sk, real *out)
+/* LANES rows that are contiguous in p. */
+static void pack_lanes(int64_t width, int64_t k, const real *x, int64_t si, real *out)
+{
+    int64_t p = 0;
+    for (; p + LANES <= k; p += LANES)
+        transpose_square(x + p, si, width, out + p * width);
+    for (int64_t i = 0; i + 4 <= LANES && p < k; i += 4)
+        transpose_four(
+            x + i * si + p, x + (i + 1) * si + p, x + (i + 2) * si + p, x + (i + 3) * si + p, k - p, width,
+            out + p * width + i);
+    for (int64_t i = LANES & ~(int64_t)3; i < LANES; i++)
+        for (int64_t q = p; q < k; q++)
+            out[q * width + i] = x[i * si + q];
+}
+
+void KDST__KERNEL(pack_strided)(
+    int64_t count, int64_t width, int64_t k, const real *x, int64_t si, int64_t sk, real *out)
 {
     clear_rest(count, width, k, out);
     if (si == 1) {
@@ -32,9 +54,12 @@ void KDST__KERNEL(pack_strided)(int64_t count, int64_t width, int64_t k, const r
         return;
     }
     int64_t i = 0;
-    if (sk == 1)
+    if (sk == 1) {
+        for (; i + LANES <= count; i += LANES)
+            pack_lanes(width, k, x + i * si, si, out + i);
         for (; i + 4 <= count; i += 4)
             transpose_four(x + i * si, x + (i + 1) * si, x + (i + 2) * si, x + (i + 3) * si, k, width, out + i);
+    }
     for (; i < count; i++)
         for (int64_t p = 0; p < k; p++)
             out[p * width + i] = x[i * si + p * sk];

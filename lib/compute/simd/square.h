@@ -36,6 +36,9 @@ static inline __attribute__((always_inline)) void square_transpose(vec rows[KDST
         rows[i] = other[i];
 #elif KDST__SQUARE == 4
     square_round(other, rows);
+#else
+    rows[0] = other[0];
+    rows[1] = other[1];
 #endif
 }
 
