@@ -57,6 +57,23 @@ kdst_status kdst__gemm_batch(
     int64_t a_step, const void *b, int64_t rs_b, int64_t cs_b, int64_t b_step, int32_t accumulate, void *c, int64_t rs_c,
     int64_t cs_c, int64_t c_step);
 
+/* y = x W^T + bias, then max(y, 0) with `relu` (NaN stays); x [N, I], W [O, I], bias [O] or NULL, y [N, O]. On failure y is
+ * incomplete. */
+kdst_status kdst__linear_forward(
+    kdst__compute *cp, int32_t dtype, int64_t n, int64_t i, int64_t o, const void *x, const void *w, const void *bias,
+    int32_t relu, void *y);
+
+/* Where gradients go, NULL: not wanted. add_…: 1 adds, 0 writes whatever was there. */
+typedef struct kdst__linear_gradients {
+    void *x, *w, *bias;
+    int32_t add_x, add_w, add_bias;
+} kdst__linear_gradients;
+
+/* The gradients of that. y: what came out, with `relu`; NULL without. On failure they are incomplete. */
+kdst_status kdst__linear_backward(
+    kdst__compute *cp, int32_t dtype, int64_t n, int64_t i, int64_t o, const void *x, const void *w, const void *y,
+    const void *dy, const kdst__linear_gradients *d);
+
 /* The first factor of a product in panels, to be used many times: weights of inference. Read-only, also for other threads; products whose
  * blocks are of another shape do without. */
 typedef struct kdst__panels {

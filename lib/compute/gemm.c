@@ -232,7 +232,9 @@ kdst_status kdst__gemm(
         .b = {.kind = KDST__STRIDED, .data = b, .si = cs_b, .sp = rs_b},
         .c = c, .rs = rs_c, .i = 1, .j = n, .js = cs_c,
     };
+    kdst_status status;
     if (m > 0 && m <= 3 && k > 0 && kdst__gemv(cp, &product)) return KDST_STATUS_OK;
+    if (kdst__gemm_skinny(cp, &product, &(kdst__tail){0}, &status)) return status;
     return kdst__product_run(cp, &product);
 }
 

@@ -113,6 +113,14 @@ void kdst__product_tiles(
 /* The product cut along k, for small C and long k: partial results, summed in piece order. */
 int32_t kdst__product_wants_split(const kdst__product_run_t *r);
 kdst_status kdst__product_split(kdst__product_run_t *r);
+/* What is done to C at the end: + bias[j], only without accumulation; then max(C, 0). */
+typedef struct kdst__tail {
+    const void *bias; /* [n], or NULL */
+    int32_t relu;
+} kdst__tail;
+
+/* Products of two matrices, one of which fits the second cache: 1 when taken, with its status in *out. */
+int32_t kdst__gemm_skinny(kdst__compute *cp, const kdst__product *product, const kdst__tail *tail, kdst_status *out);
 /* Products with a single row or column: 1 when taken. */
 int32_t kdst__gemv(
     kdst__compute *cp, const kdst__product *product);

@@ -55,6 +55,20 @@ typedef struct kdst__depthwise {
     const int64_t *phase_h, *phase_w, *first, *offset, *index;
 } kdst__depthwise;
 
+/* A tile of kernels/gemm_rows.c: c[i, j] = start[i] + sum_p a[i ai + p ap] b[p W + j] + from[i ldf + j], W the width of a panel;
+ * with `relu` max(c, 0). */
+typedef struct kdst__rows_tile {
+    int64_t k;
+    const void *a, *b;
+    int64_t ai, ap;
+    const void *start; /* [rows] */
+    const void *from;  /* NULL: nothing is added */
+    int64_t ldf;
+    int32_t relu;
+    void *c;
+    int64_t ldc;
+} kdst__rows_tile;
+
 #define KDST__DEPTHWISE_SLACK 64 /* four vectors */
 #define KDST__DEPTHWISE_TILE 16  /* channels whose weights' gradients are summed at once, a vector for each tap */
 

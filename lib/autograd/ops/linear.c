@@ -38,35 +38,30 @@ static kdst_status shape(kdst__call *call)
 static kdst_status forward(kdst__call *call)
 {
     kdst_tensor *x = call->inputs[0], *weight = call->inputs[1], *bias = call->inputs[2], *y = call->out;
-    kdst__compute *cp = kdst__tensor_compute(y);
-    int64_t n = x->shape[0], i = x->shape[1], o = weight->shape[0];
-    if (bias != NULL)
-        kdst__copy_strided(
-            cp, y->dtype, 2, y->shape, 1, kdst__tensor_data(bias), (int64_t[]){0, 1}, 0, kdst__tensor_data(y),
-            y->stride);
-    kdst_status status = kdst__gemm(
-        cp, y->dtype, n, o, i, kdst__tensor_data(x), i, 1, kdst__tensor_data(weight), 1, i, bias != NULL,
-        kdst__tensor_data(y), o, 1);
+    kdst_status status = kdst__linear_forward(
+        kdst__tensor_compute(y), y->dtype, x->shape[0], x->shape[1], weight->shape[0], kdst__tensor_data(x),
+        kdst__tensor_data(weight), bias != NULL ? kdst__tensor_data(bias) : NULL, 0, kdst__tensor_data(y));
     return status == KDST_STATUS_OK ? status : kdst__fail_memory(call->ctx, "linear");
+}
+
+static void *data_or_null(kdst_tensor *t)
+{
+    return t != NULL ? kdst__tensor_data(t) : NULL;
 }
 
 static kdst_status backward(kdst__call *call)
 {
     kdst_tensor *x = call->inputs[0], *weight = call->inputs[1], *dy = call->d_out;
-    kdst_tensor *dx = call->d_inputs[0], *dweight = call->d_inputs[1], *dbias = call->d_inputs[2];
-    kdst__compute *cp = kdst__tensor_compute(dy);
-    int64_t n = x->shape[0], i = x->shape[1], o = weight->shape[0];
-    const void *g = kdst__tensor_data(dy);
-    kdst_status status = KDST_STATUS_OK;
-    if (dx != NULL)
-        status = kdst__gemm(
-            cp, dy->dtype, n, i, o, g, o, 1, kdst__tensor_data(weight), i, 1, 1, kdst__tensor_data(dx), i, 1);
-    if (status == KDST_STATUS_OK && dweight != NULL)
-        status = kdst__gemm(
-            cp, dy->dtype, o, i, n, g, 1, o, kdst__tensor_data(x), i, 1, 1, kdst__tensor_data(dweight), i, 1);
-    if (status == KDST_STATUS_OK && dbias != NULL)
-        status = kdst__sum_strided(
-            cp, dy->dtype, 2, dy->shape, 1, g, dy->stride, 1, kdst__tensor_data(dbias), (int64_t[]){0, 1});
+    const kdst__linear_gradients d = {
+        data_or_null(call->d_inputs[0]),
+        data_or_null(call->d_inputs[1]),
+        data_or_null(call->d_inputs[2]),
+        !(call->fresh & 1),
+        !(call->fresh & 2),
+        !(call->fresh & 4)};
+    kdst_status status = kdst__linear_backward(
+        kdst__tensor_compute(dy), dy->dtype, x->shape[0], x->shape[1], weight->shape[0], kdst__tensor_data(x),
+        kdst__tensor_data(weight), NULL, kdst__tensor_data(dy), &d);
     return status == KDST_STATUS_OK ? status : kdst__fail_memory(call->ctx, "linear");
 }
 
@@ -79,6 +74,7 @@ const kdst__op kdst__op_linear = {
     .forward = forward,
     .backward = backward,
     .keep_inputs = 3,
+    .writes = 7,
     KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst_linear(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, kdst_tensor **out)
