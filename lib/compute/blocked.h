@@ -36,6 +36,18 @@ int32_t kdst__conv_blocked_fits(const kdst__compute *cp, const kdst__conv2d_shap
 kdst_status kdst__conv_blocked_forward(
     kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w, const kdst__conv_tail *tail,
     float *y);
+/* Weights as the algorithm of a shape wants them, made once for inference. Read-only, also for other threads and for contexts of the same
+ * level; shapes that differ in N, H and W alone may share them, and do without where their algorithm is another. */
+typedef struct kdst__conv_packed kdst__conv_packed;
+/* From `memory`; *out NULL: the algorithm of this shape wants none. */
+kdst_status kdst__conv_blocked_pack(
+    kdst__compute *cp, kdst__memory *memory, const kdst__conv2d_shape *s, const float *w, kdst__conv_packed **out);
+size_t kdst__conv_packed_bytes(const kdst__conv_packed *packed); /* NULL: 0 */
+void kdst__conv_packed_destroy(kdst__conv_packed *packed);       /* nullable */
+/* packed is nullable; of the same w. */
+kdst_status kdst__conv_blocked_forward_packed(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
+    const kdst__conv_packed *packed, const kdst__conv_tail *tail, float *y);
 /* dx, blocked, from dy, blocked. On failure dx is incomplete. */
 kdst_status kdst__conv_blocked_backward_data(
     kdst__compute *cp, const kdst__conv2d_shape *s, const float *w, const float *dy, int32_t add, float *dx);

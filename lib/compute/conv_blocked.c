@@ -142,3 +142,76 @@ kdst_status kdst__conv_blocked_backward_weights(
     if (!status && db) kdst__blocked_sum(cp, s->n, s->o, s->p * s->q, dy, db);
     return status;
 }
+
+/* ---- packed weights ---- */
+
+/* Algorithms that have them, named by their forward pass. */
+static const struct packer {
+    kdst_status (*forward)(
+        kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
+        const kdst__conv_tail *tail, float *y);
+    kdst_status (*pack)(
+        kdst__compute *cp, kdst__memory *memory, const kdst__conv2d_shape *s, const float *w, float **out,
+        size_t *bytes);
+    kdst_status (*forward_packed)(
+        kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
+        const float *packed, const kdst__conv_tail *tail, float *y);
+} packers[] = {
+    {kdst__conv_winograd_forward, kdst__conv_winograd_pack, kdst__conv_winograd_forward_packed},
+};
+
+struct kdst__conv_packed {
+    kdst__memory *memory;
+    const struct packer *packer;
+    int64_t c, o, kh, kw, lanes;
+    float *data;
+    size_t bytes;
+};
+
+static const struct packer *packer_of(const kdst__compute *cp, const kdst__conv2d_shape *s)
+{
+    const struct algorithm *a = choose(cp, s);
+    for (size_t i = 0; a && i < sizeof packers / sizeof *packers; i++)
+        if (packers[i].forward == a->forward) return &packers[i];
+    return NULL;
+}
+
+kdst_status kdst__conv_blocked_pack(
+    kdst__compute *cp, kdst__memory *memory, const kdst__conv2d_shape *s, const float *w, kdst__conv_packed **out)
+{
+    const struct packer *packer = packer_of(cp, s);
+    *out = NULL;
+    if (!packer) return KDST_STATUS_OK;
+    kdst__conv_packed *made = kdst__alloc(memory, sizeof *made);
+    if (!made) return KDST_STATUS_OUT_OF_MEMORY;
+    *made = (kdst__conv_packed){
+        .memory = memory, .packer = packer, .c = s->c, .o = s->o, .kh = s->kh, .kw = s->kw, .lanes = cp->lanes};
+    const kdst_status status = packer->pack(cp, memory, s, w, &made->data, &made->bytes);
+    if (status)
+        kdst__free(memory, made, sizeof *made);
+    else
+        *out = made;
+    return status;
+}
+
+size_t kdst__conv_packed_bytes(const kdst__conv_packed *packed)
+{
+    return packed ? packed->bytes + sizeof *packed : 0;
+}
+
+void kdst__conv_packed_destroy(kdst__conv_packed *packed)
+{
+    if (!packed) return;
+    kdst__free(packed->memory, packed->data, packed->bytes);
+    kdst__free(packed->memory, packed, sizeof *packed);
+}
+
+kdst_status kdst__conv_blocked_forward_packed(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
+    const kdst__conv_packed *packed, const kdst__conv_tail *tail, float *y)
+{
+    if (!packed || packed->packer != packer_of(cp, s) || packed->lanes != cp->lanes || packed->c != s->c ||
+        packed->o != s->o || packed->kh != s->kh || packed->kw != s->kw)
+        return kdst__conv_blocked_forward(cp, s, x_plain, x, w, tail, y);
+    return packed->packer->forward_packed(cp, s, x_plain, x, w, packed->data, tail, y);
+}

@@ -29,6 +29,7 @@ typedef struct job {
     int64_t lane_step, depth_step;
     int32_t turned, relu, add;
     const float *x, *w, *bias;
+    const float *ready;   /* transformed weights of all, nullable */
     float *y, *u, *v, *m; /* u and v: for all or a worker each, m: a worker each */
     int64_t u_group, u_size, v_size, m_size;
     double *sums; /* [units][blocks][3][B], nullable */
@@ -102,6 +103,11 @@ static void unit_results(const job *j, int64_t unit, int64_t group, const float 
     }
 }
 
+static const float *group_weights(const job *j, int64_t group)
+{
+    return (j->ready ? j->ready : j->u) + group * j->u_group;
+}
+
 static void unit_piece(void *arg, int64_t unit, int32_t worker)
 {
     const job *j = arg;
@@ -109,7 +115,7 @@ static void unit_piece(void *arg, int64_t unit, int32_t worker)
     const int64_t begin = unit * j->g.block, end = kdst__least(begin + j->g.block, j->tiles);
     j->cp->blocked->winograd_source(&j->g, begin, end, 0, j->source_blocks, j->x, 0, v);
     for (int64_t group = 0; group < j->groups; group++)
-        unit_results(j, unit, group, v, j->u + group * j->u_group, j->m + worker * j->m_size);
+        unit_results(j, unit, group, v, group_weights(j, group), j->m + worker * j->m_size);
 }
 
 static void source_piece(void *arg, int64_t piece, int32_t worker)
@@ -128,6 +134,15 @@ static void group_piece(void *arg, int64_t group, int32_t worker)
     weights(j, group, 0, j->g.c, u);
     for (int64_t unit = 0; unit < j->units; unit++)
         unit_results(j, unit, group, j->v + unit * j->g.block * j->cp->lanes, u, j->m + worker * j->m_size);
+}
+
+/* With weights that are ready. */
+static void group_unit_piece(void *arg, int64_t piece, int32_t worker)
+{
+    const job *j = arg;
+    const int64_t group = piece / j->units, unit = piece % j->units;
+    unit_results(
+        j, unit, group, j->v + unit * j->g.block * j->cp->lanes, group_weights(j, group), j->m + worker * j->m_size);
 }
 
 /* ---- statistics ---- */
@@ -168,14 +183,19 @@ static void join_statistics(const job *j, const kdst__conv_tail *tail)
 
 /* ---- running ---- */
 
+static void settle_weights(job *j)
+{
+    j->u_group = KDST__WINOGRAD_POINTS * KDST__WINOGRAD_APART(KDST__WINOGRAD_GROUP * j->g.c, j->cp->lanes);
+    j->u_size = j->shared ? j->u_group : j->groups * j->u_group;
+}
+
 static kdst_status create_scratch(job *j, int32_t with_sums)
 {
     const int64_t lanes = j->cp->lanes, workers = j->cp->threads;
-    const int64_t u_copies = j->shared ? workers : 1, v_copies = j->shared ? 1 : workers;
+    const int64_t u_copies = j->ready ? 0 : j->shared ? workers : 1, v_copies = j->shared ? 1 : workers;
+    settle_weights(j);
     j->g.v_point = KDST__WINOGRAD_APART(j->source_blocks * j->g.hold, lanes);
     j->g.m_point = KDST__WINOGRAD_APART(KDST__WINOGRAD_GROUP * j->g.block, lanes);
-    j->u_group = KDST__WINOGRAD_POINTS * KDST__WINOGRAD_APART(KDST__WINOGRAD_GROUP * j->g.c, lanes);
-    j->u_size = j->shared ? j->u_group : j->groups * j->u_group;
     j->v_size = KDST__WINOGRAD_POINTS * j->g.v_point;
     j->m_size = KDST__WINOGRAD_POINTS * j->g.m_point;
     const int64_t sums = with_sums ? j->units * j->blocks * 3 * lanes : 0;
@@ -197,9 +217,12 @@ static kdst_status run(job *j, int64_t n, const kdst__conv_tail *tail)
     if (status) return status;
     if (j->shared) {
         kdst__pool_run(j->cp->pool, j->units * j->source_blocks, source_piece, j);
-        kdst__pool_run(j->cp->pool, j->groups, group_piece, j);
+        if (j->ready)
+            kdst__pool_run(j->cp->pool, j->groups * j->units, group_unit_piece, j);
+        else
+            kdst__pool_run(j->cp->pool, j->groups, group_piece, j);
     } else {
-        kdst__pool_run(j->cp->pool, j->groups * j->depths, weights_piece, j);
+        if (!j->ready) kdst__pool_run(j->cp->pool, j->groups * j->depths, weights_piece, j);
         kdst__pool_run(j->cp->pool, j->units, unit_piece, j);
     }
     if (j->sums) join_statistics(j, tail);
@@ -219,12 +242,10 @@ int32_t kdst__conv_winograd_fits(const kdst__compute *cp, const kdst__conv2d_sha
     return s->n * tiles >= 16 && 7 * KDST__WINOGRAD_POINTS * tiles <= 4 * k * k * s->p * s->q;
 }
 
-static kdst_status forward(
-    kdst__compute *cp, const kdst__conv2d_shape *s, const float *x, const float *w, const kdst__conv_tail *tail,
-    float *y)
+static job forward_job(kdst__compute *cp, const kdst__conv2d_shape *s, const float *w)
 {
     const int64_t taps = s->kh * s->kw;
-    job j = {
+    return (job){
         .cp = cp,
         .g =
             {.kernel = s->kh,
@@ -237,26 +258,49 @@ static kdst_status forward(
              .q = s->q},
         .lane_step = s->c * taps,
         .depth_step = taps,
-        .relu = tail ? tail->relu : 0,
-        .bias = tail ? tail->bias : NULL,
-        .x = x,
-        .w = w,
-        .y = y};
-    return run(&j, s->n, tail);
+        .w = w};
+}
+
+kdst_status kdst__conv_winograd_forward_packed(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
+    const float *packed, const kdst__conv_tail *tail, float *y)
+{
+    job j = forward_job(cp, s, w);
+    j.ready = packed;
+    j.relu = tail ? tail->relu : 0;
+    j.bias = tail ? tail->bias : NULL;
+    j.x = x;
+    j.y = y;
+    if (!x_plain) return run(&j, s->n, tail);
+    const size_t bytes = (size_t)kdst__blocked_count(cp, s->n, s->c, s->h * s->w) * sizeof(float);
+    float *blocked = kdst__alloc(cp->memory, bytes);
+    if (!blocked) return KDST_STATUS_OUT_OF_MEMORY;
+    kdst__blocked_from_plain(cp, s->n, s->c, s->h * s->w, x, blocked);
+    j.x = blocked;
+    const kdst_status status = run(&j, s->n, tail);
+    kdst__free(cp->memory, blocked, bytes);
+    return status;
 }
 
 kdst_status kdst__conv_winograd_forward(
     kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
     const kdst__conv_tail *tail, float *y)
 {
-    if (!x_plain) return forward(cp, s, x, w, tail, y);
-    const size_t bytes = (size_t)kdst__blocked_count(cp, s->n, s->c, s->h * s->w) * sizeof(float);
-    float *blocked = kdst__alloc(cp->memory, bytes);
-    if (!blocked) return KDST_STATUS_OUT_OF_MEMORY;
-    kdst__blocked_from_plain(cp, s->n, s->c, s->h * s->w, x, blocked);
-    const kdst_status status = forward(cp, s, blocked, w, tail, y);
-    kdst__free(cp->memory, blocked, bytes);
-    return status;
+    return kdst__conv_winograd_forward_packed(cp, s, x_plain, x, w, NULL, tail, y);
+}
+
+kdst_status kdst__conv_winograd_pack(
+    kdst__compute *cp, kdst__memory *memory, const kdst__conv2d_shape *s, const float *w, float **out, size_t *bytes)
+{
+    job j = forward_job(cp, s, w);
+    plan(&j, s->n);
+    j.shared = 0;
+    settle_weights(&j);
+    *bytes = (size_t)j.u_size * sizeof(float);
+    *out = j.u = kdst__alloc(memory, *bytes);
+    if (!j.u) return KDST_STATUS_OUT_OF_MEMORY;
+    kdst__pool_run(cp->pool, j.groups * j.depths, weights_piece, &j);
+    return KDST_STATUS_OK;
 }
 
 kdst_status kdst__conv_winograd_backward_data(

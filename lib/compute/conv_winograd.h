@@ -9,6 +9,13 @@ int32_t kdst__conv_winograd_fits(const kdst__compute *cp, const kdst__conv2d_sha
 kdst_status kdst__conv_winograd_forward(
     kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w, const kdst__conv_tail *tail,
     float *y);
+/* The transformed weights, from `memory`: the same for any N and any image, for contexts of the same level. */
+kdst_status kdst__conv_winograd_pack(
+    kdst__compute *cp, kdst__memory *memory, const kdst__conv2d_shape *s, const float *w, float **out, size_t *bytes);
+/* packed NULL: w is transformed by the call; else w is not read. */
+kdst_status kdst__conv_winograd_forward_packed(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w, const float *packed,
+    const kdst__conv_tail *tail, float *y);
 kdst_status kdst__conv_winograd_backward_data(
     kdst__compute *cp, const kdst__conv2d_shape *s, const float *w, const float *dy, int32_t add, float *dx);
 kdst_status kdst__conv_winograd_backward_weights(

@@ -225,6 +225,75 @@ START_TEST(tails)
 }
 END_TEST
 
+/* Weights transformed beforehand give the same bits, for any number of images, and are left aside where they do not belong. */
+START_TEST(packed_weights)
+{
+    begin_blocked(_i % blocked_configurations());
+    kdst__conv2d_shape s = whole(&shapes[_i / blocked_configurations()]), other = s;
+    const int64_t plane = s.p * s.q;
+    kdst__memory *memory = kdst__compute_memory(cp);
+    array *w = random_array(w_count(&s), 2), *x = random_array((s.n + 3) * s.c * s.h * s.w, 1);
+    array *blocked = blocked_array(s.n + 3, s.c, s.h * s.w, x->values), *bias = random_array(s.o, 3);
+    const kdst__conv_tail tail = {bias->data, 1, NULL, NULL};
+    kdst__conv_packed *packed = NULL;
+    ck_assert_int_eq(kdst__conv_blocked_pack(cp, memory, &s, w->data, &packed), KDST_STATUS_OK);
+    ck_assert_ptr_nonnull(packed);
+    ck_assert_uint_ge(kdst__conv_packed_bytes(packed), 36 * sizeof(float) * (size_t)(s.c * s.o));
+    for (int more = 0; more < 4; more += 3) {
+        s.n += more;
+        array *y = blocked_space(s.n, s.o, plane), *plain = blocked_space(s.n, s.o, plane);
+        ck_assert_int_eq(
+            kdst__conv_blocked_forward(cp, &s, 0, blocked->data, w->data, &tail, plain->data), KDST_STATUS_OK);
+        ck_assert_int_eq(
+            kdst__conv_blocked_forward_packed(cp, &s, 0, blocked->data, w->data, packed, &tail, y->data),
+            KDST_STATUS_OK);
+        expect_same_bits(y, plain, "packed");
+        array *seven = blocked_space(s.n, s.o, plane);
+        ck_assert_int_eq(
+            kdst__conv_blocked_forward_packed(
+                with_threads(7), &s, 0, blocked->data, w->data, packed, &tail, seven->data),
+            KDST_STATUS_OK);
+        expect_same_bits(seven, plain, "packed, threads");
+    }
+    other.o--;
+    array *y = blocked_space(other.n, other.o, plane), *plain = blocked_space(other.n, other.o, plane);
+    ck_assert_int_eq(
+        kdst__conv_blocked_forward(cp, &other, 0, blocked->data, w->data, NULL, plain->data), KDST_STATUS_OK);
+    ck_assert_int_eq(
+        kdst__conv_blocked_forward_packed(cp, &other, 0, blocked->data, w->data, packed, NULL, y->data),
+        KDST_STATUS_OK);
+    expect_same_bits(y, plain, "packed for another shape");
+    kdst__conv_packed_destroy(packed);
+}
+END_TEST
+
+START_TEST(no_memory_to_pack)
+{
+    begin_blocked(_i);
+    kdst__memory *memory = kdst__compute_memory(cp);
+    const size_t used = kdst__memory_used(memory);
+    kdst__conv2d_shape s = whole(&shapes[2]), nothing = s;
+    array *w = random_array(w_count(&s), 2);
+    kdst__conv_packed *packed = NULL;
+    for (size_t step = 64;; step *= 2) {
+        kdst__memory_trim(memory);
+        kdst__memory_set_limit(memory, used + step);
+        const kdst_status status = kdst__conv_blocked_pack(cp, memory, &s, w->data, &packed);
+        if (!status) break;
+        ck_assert_int_eq(status, KDST_STATUS_OUT_OF_MEMORY);
+        ck_assert_ptr_null(packed);
+        ck_assert_uint_eq(kdst__memory_used(memory), used);
+        ck_assert_uint_lt(step, 1 << 24);
+    }
+    kdst__conv_packed_destroy(packed);
+    nothing.n = 0;
+    ck_assert_int_eq(kdst__conv_blocked_pack(cp, memory, &nothing, w->data, &packed), KDST_STATUS_OK);
+    ck_assert_ptr_null(packed);
+    kdst__conv_packed_destroy(packed);
+    ck_assert_uint_eq(kdst__memory_used(memory), used);
+}
+END_TEST
+
 /* A NaN or an infinity spoils the results that depend on it, at most their tiles, and no lane behind the channels. */
 START_TEST(unusual_numbers)
 {
@@ -339,6 +408,8 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, inputs_of_all_kinds, 0, SHAPES * blocked_configurations());
     tcase_add_loop_test(tests, weights_in_several_rounds, 0, blocked_configurations());
     tcase_add_loop_test(tests, tails, 0, SHAPES * blocked_configurations());
+    tcase_add_loop_test(tests, packed_weights, 0, SHAPES * blocked_configurations());
+    tcase_add_loop_test(tests, no_memory_to_pack, 0, blocked_configurations());
     tcase_add_loop_test(tests, unusual_numbers, 0, blocked_configurations());
     tcase_add_loop_test(tests, same_bits_with_any_threads, 0, SHAPES * blocked_configurations());
     tcase_add_loop_test(tests, no_memory, 0, blocked_configurations());
