@@ -5,15 +5,11 @@
  * merged in their order. Backward reads everything twice, first for the sums, then for dx: where there are many blocks, a piece
  * does both with one of them after the other; else the blocks go in bands whose planes stay in the cache meanwhile.
  */
-#include "compute/state.h"
+#include "compute/blocked_groups.h"
 
-#define GRAIN 16384 /* elements worth a piece */
-#define UNITS 64    /* (block, group) at most, where there is more than one group */
-#define MOST_LANES 16
+#define GRAIN 16384        /* elements worth a piece */
 #define MANY 8             /* blocks that keep the threads busy */
 #define BAND_BYTES 8000000 /* of x, dy and y: about what the last cache holds */
-
-typedef double moments[2 * MOST_LANES]; /* [2, B] */
 
 typedef struct job {
     kdst__compute *cp;
@@ -25,7 +21,7 @@ typedef struct job {
     float *y;
     double *out_mean, *out_var;
     const kdst__blocked_norm_gradient *g;
-    moments *unit; /* [pieces] where there are groups */
+    kdst__moments *unit; /* [pieces] where there are groups */
 } job;
 
 static int64_t blocks_of(const kdst__compute *cp, int64_t c)
@@ -33,12 +29,15 @@ static int64_t blocks_of(const kdst__compute *cp, int64_t c)
     return kdst__divide_up(c, cp->lanes);
 }
 
-/* Groups of the images, for `blocks` blocks at once. */
+int64_t kdst__image_groups(int64_t n, int64_t blocks, int64_t work)
+{
+    int64_t groups = kdst__least(kdst__least(work / GRAIN, KDST__UNITS) / blocks, n);
+    return groups > 1 ? groups : 1;
+}
+
 static int64_t groups_of(const job *j, int64_t blocks)
 {
-    int64_t units = kdst__least(blocks * j->n * j->s * j->cp->lanes / GRAIN, UNITS);
-    int64_t groups = kdst__least(units / blocks, j->n);
-    return groups > 1 ? groups : 1;
+    return kdst__image_groups(j->n, blocks, blocks * j->n * j->s * j->cp->lanes);
 }
 
 static int64_t width(const job *j, int64_t block)
@@ -57,12 +56,25 @@ static void cut(job *j)
 
 /* ---- statistics ---- */
 
-static void set_statistics(const job *j, int64_t block, const double *mean, const double *squares)
+/* By Chan, Golub, LeVeque 1979. */
+void kdst__set_statistics(
+    const kdst__compute *cp, int64_t n, int64_t c, int64_t s, int64_t groups, int64_t block, const kdst__moments *of,
+    double *mean, double *var)
 {
-    const double count = (double)j->n * (double)j->s;
-    for (int64_t k = 0, i = block * j->cp->lanes; k < width(j, block); k++, i++) {
-        j->out_mean[i] = mean[k];
-        j->out_var[i] = count > 0 ? (squares[k] > 0 || squares[k] != squares[k] ? squares[k] : 0) / count : 0;
+    const double all = (double)n * (double)s;
+    for (int64_t k = 0, i = block * cp->lanes; k < cp->lanes && i < c; k++, i++) {
+        double before = 0, middle = 0, squares = 0;
+        for (int64_t group = 0; group < groups; group++) {
+            int64_t begin, end;
+            kdst__piece_range(n, groups, group, &begin, &end);
+            double count = (double)(end - begin) * (double)s, delta = of[group][k] - middle;
+            if (before > 0) squares += delta * delta * (before * count / (before + count));
+            middle = before > 0 ? middle + delta * (count / (before + count)) : of[group][k];
+            squares += of[group][cp->lanes + k];
+            before += count;
+        }
+        mean[i] = middle;
+        var[i] = all > 0 ? (squares > 0 || squares != squares ? squares : 0) / all : 0;
     }
 }
 
@@ -79,41 +91,21 @@ static void statistics_piece(void *arg, int64_t piece, int32_t worker)
     }
     kdst__piece_range(j->blocks, j->pieces, piece, &begin, &end);
     for (int64_t block = begin; block < end; block++) {
-        moments of;
+        kdst__moments of;
         j->cp->blocked->blocked_statistics(j->blocks, j->s, block, 0, j->n, j->x, of, of + j->cp->lanes);
-        set_statistics(j, block, of, of + j->cp->lanes);
-    }
-}
-
-/* Moments of all images of a block, from those of the groups (Chan, Golub, LeVeque 1979). */
-static void merge_groups(const job *j, int64_t block, double *mean, double *squares)
-{
-    double before = 0;
-    for (int64_t group = 0; group < j->groups; group++) {
-        const double *some = j->unit[block * j->groups + group], *squared = some + j->cp->lanes;
-        int64_t begin, end;
-        kdst__piece_range(j->n, j->groups, group, &begin, &end);
-        double count = (double)(end - begin) * (double)j->s, share = count / (before + count);
-        for (int64_t k = 0; k < j->cp->lanes; k++) {
-            double delta = group ? some[k] - mean[k] : 0;
-            mean[k] = group ? mean[k] + delta * share : some[k];
-            squares[k] = (group ? squares[k] : 0) + squared[k] + delta * delta * (before * share);
-        }
-        before += count;
+        kdst__set_statistics(j->cp, j->n, j->c, j->s, 1, block, (const kdst__moments *)&of, j->out_mean, j->out_var);
     }
 }
 
 void kdst__blocked_statistics(
     kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, double *mean, double *var)
 {
-    moments unit[UNITS], all;
+    kdst__moments unit[KDST__UNITS];
     job j = {.cp = cp, .n = n, .c = c, .s = s, .x = x, .out_mean = mean, .out_var = var, .unit = unit};
     cut(&j);
     kdst__pool_run(cp->pool, j.pieces, statistics_piece, &j);
-    for (int64_t block = 0; block < j.blocks && j.groups > 1; block++) {
-        merge_groups(&j, block, all, all + cp->lanes);
-        set_statistics(&j, block, all, all + cp->lanes);
-    }
+    for (int64_t block = 0; block < j.blocks && j.groups > 1; block++)
+        kdst__set_statistics(cp, n, c, s, j.groups, block, (const kdst__moments *)unit + block * j.groups, mean, var);
 }
 
 /* ---- sums ---- */
@@ -136,7 +128,7 @@ static void sum_piece(void *arg, int64_t piece, int32_t worker)
     }
     kdst__piece_range(j->blocks, j->pieces, piece, &begin, &end);
     for (int64_t block = begin; block < end; block++) {
-        moments of;
+        kdst__moments of;
         j->cp->blocked->blocked_sum(j->blocks, j->s, block, 0, j->n, j->x, of);
         add_sums(j, block, of);
     }
@@ -144,12 +136,12 @@ static void sum_piece(void *arg, int64_t piece, int32_t worker)
 
 void kdst__blocked_sum(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, float *sums)
 {
-    moments unit[UNITS];
+    kdst__moments unit[KDST__UNITS];
     job j = {.cp = cp, .n = n, .c = c, .s = s, .x = x, .y = sums, .unit = unit};
     cut(&j);
     kdst__pool_run(cp->pool, j.pieces, sum_piece, &j);
     for (int64_t block = 0; block < j.blocks && j.groups > 1; block++) {
-        moments all = {0};
+        kdst__moments all = {0};
         for (int64_t group = 0; group < j.groups; group++)
             for (int64_t k = 0; k < cp->lanes; k++)
                 all[k] += unit[block * j.groups + group][k];
@@ -220,7 +212,7 @@ static void whole_piece(void *arg, int64_t piece, int32_t worker)
     (void)worker;
     kdst__piece_range(j->blocks, j->pieces, piece, &block, &last);
     for (; block < last; block++) {
-        moments sums = {0};
+        kdst__moments sums = {0};
         if (has_sums(j->g)) kernels->blocked_norm_sums(j->g, block, 0, j->n, sums);
         set_parameters(j, block, sums, sums + j->cp->lanes);
         if (j->g->dx) kernels->blocked_norm_dx(j->g, block, 0, j->n, sums);
@@ -272,7 +264,7 @@ static void run_band(job *j, int64_t band)
 
 kdst_status kdst__blocked_normalise_backward(kdst__compute *cp, const kdst__blocked_norm_gradient *g)
 {
-    moments unit[UNITS];
+    kdst__moments unit[KDST__UNITS];
     job j = {.cp = cp, .n = g->n, .c = g->c, .s = g->s, .blocks = blocks_of(cp, g->c), .g = g, .unit = unit};
     const int64_t work = g->n * g->s * cp->lanes, bytes = work * (g->y ? 3 : 2) * (int64_t)sizeof(float);
     if (work == 0 || j.blocks == 0) return KDST_STATUS_OK;

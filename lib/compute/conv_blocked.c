@@ -4,6 +4,7 @@
  * The first row of the table that fits takes the shape; the choice is a function of the shape, the level and the context's exact
  * option alone. Where none fits, operands are made plain and go the way of conv2d.c.
  */
+#include "compute/conv_depthwise.h"
 #include "compute/conv_direct.h"
 #include "compute/conv_winograd.h"
 #include "compute/state.h"
@@ -19,6 +20,8 @@ static const struct algorithm {
     kdst_status (*backward_weights)(
         kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *dy, float *dw);
 } algorithms[] = {
+    {1, kdst__conv_depthwise_fits, kdst__conv_depthwise_forward, kdst__conv_depthwise_backward_data,
+     kdst__conv_depthwise_backward_weights},
     {0, kdst__conv_winograd_fits, kdst__conv_winograd_forward, kdst__conv_winograd_backward_data,
      kdst__conv_winograd_backward_weights},
 };

@@ -72,6 +72,25 @@ typedef struct kdst__rows_tile {
 #define KDST__DEPTHWISE_SLACK 64 /* four vectors */
 #define KDST__DEPTHWISE_TILE 16  /* channels whose weights' gradients are summed at once, a vector for each tap */
 
+/* One axis of a depthwise convolution on blocked channels, for kernels/conv_depthwise.c: result place i out_step + phase has taps
+ * first[phase] … first[phase + 1] - 1 of the lists; tap t has weight tap[t] and reads source place i in_step + offset[t], 0 outside. */
+typedef struct kdst__depth_axis {
+    int64_t from, to;          /* places of source and result */
+    int64_t in_step, out_step; /* one of the two is 1 */
+    const int64_t *first, *tap, *offset;
+} kdst__depth_axis;
+
+/* The frame holds the rows of a source plane that a row of the result reads, with zeros on both sides: row h is its row h mod ring,
+ * a power of 2. */
+typedef struct kdst__depth {
+    int64_t blocks, kh, kw;
+    kdst__depth_axis h, w;
+    int64_t low;             /* lowest offset of rows */
+    int64_t ring, lead, row; /* rows of the frame, places of zeros in front of one, places of one */
+} kdst__depth;
+
+#define KDST__DEPTH_ROWS 64 /* kh at most */
+
 #define real float
 typedef struct kdst__kernels_f32 {
 #define KERNEL(result, name, arguments) result(*name) arguments;
