@@ -11,6 +11,8 @@
  *   new tensors made with kdst__tensor_new; they are released by the caller of forward when nothing is recorded.
  * - backward: call->d_out is contiguous; ADDS to each call->d_inputs[i] that is not NULL (contiguous, inputs' shape).
  *   inputs[i] and out are there only when `keep_inputs` / `keep_out` say so.
+ * - remake, where there is one: fills call->out again from the same inputs and what was saved, with the same bits; for results whose memory
+ *   is given back until backward wants them.
  * - blocked channels (tensor/tensor.h): with call->blocked the result, its gradient, and the inputs of `blocked_inputs` with their
  *   gradients are blocked, else everything is plain. An input of `plain_too` may be plain in spite of call->blocked.
  */
@@ -42,6 +44,7 @@ typedef struct kdst__call {
     kdst_tensor **d_inputs; /* [count], backward */
     bool recording;   /* forward: backward will be possible, so `saved` is wanted */
     bool blocked;     /* result and gradient in blocked channels */
+    bool without_out; /* set by forward: backward will not read the result in spite of the descriptor's keep_out */
     uint32_t fresh;   /* backward, of the op's `writes`: bit i: d_inputs[i] holds nothing yet and is to be written */
     kdst_dtype dtype; /* of the result: shape rule; preset to the type of input 0 */
     int32_t rank;
@@ -67,6 +70,7 @@ struct kdst__op {
     void (*retain_attrs)(void *attrs);  /* nullable: when a record copies the attributes */
     void (*release_attrs)(void *attrs); /* nullable: when the record goes */
     kdst__call_fn shape, forward, backward;
+    kdst__call_fn remake; /* nullable */
     const char *no_backward; /* why, when backward is NULL */
     /* Inputs that may lie in blocked channels. The result does when `blocks` says so, without `blocks` when one of these inputs does; it must be
      * float32 of rank 4. The other inputs of the mask are then made blocked, but for those in `plain_too`. */
@@ -128,6 +132,10 @@ typedef struct kdst__node {
     int64_t shape[KDST__MAX_RANK];
     kdst_tensor *grad; /* during a pass: what has been added up for the result */
 } kdst__node;
+
+/* Gives back the memory of a blocked result that only the record of its one reader holds besides the caller, if its operation can make it
+ * again: backward does that when it comes to the reader. The caller must not look at it any more. */
+void kdst__record_drop(kdst_tensor *t);
 
 /* Recording state of a context. */
 bool kdst__grad_enabled(kdst_context *ctx);

@@ -173,7 +173,7 @@ static kdst_status node_record(kdst__call *call, kdst_tensor *const *originals)
         memcpy(node->attrs, call->attrs, op->attr_bytes);
         if (op->retain_attrs) op->retain_attrs(node->attrs);
     }
-    if (op->keep_out) {
+    if (op->keep_out && !call->without_out) {
         kdst_tensor *out = call->out;
         if (kdst__tensor_view(op->name, out, out->rank, out->shape, out->stride, out->offset, &node->out)) goto fail;
         node->out_version = out->storage->version;
@@ -199,6 +199,15 @@ static kdst_status node_record(kdst__call *call, kdst_tensor *const *originals)
 fail:
     kdst__handle_release(node);
     return kdst__fail_memory(ctx, op->name);
+}
+
+void kdst__record_drop(kdst_tensor *t)
+{
+    kdst__storage *storage = t->storage;
+    if (!t->node || !t->node->op->remake || t->node->out || !storage->blocked || !storage->data) return;
+    if (kdst__handle_references(t) != 2 || atomic_load(&storage->references) != 1) return;
+    kdst__free(storage->memory, storage->data, storage->bytes);
+    storage->data = NULL;
 }
 
 /* ---- running ---- */

@@ -189,24 +189,6 @@ static kdst_status take_grads(pass *p, kdst__node *node, kdst__call *call)
     return KDST_STATUS_OK;
 }
 
-/* What backward reads, in the layout of the record; something else may have made it plain since. */
-static kdst_status take_kept(kdst__node *node)
-{
-    const kdst__op *op = node->op;
-    kdst_status status = set_layout(&node->grad, node->blocked && !op->plain_out);
-    if (!status && node->blocked && !op->plain_out && node->out && !kdst__tensor_blocked(node->out)) {
-        status = set_layout(&node->out, true);
-        node->out_version = node->out->storage->version;
-    }
-    for (int32_t i = 0; i < node->count && !status && node->blocked; i++) {
-        if (!node->inputs[i] || !kdst__op_mask(op->blocked_inputs & ~op->plain_too, i)) continue;
-        if (kdst__tensor_blocked(node->inputs[i])) continue;
-        status = set_layout(&node->inputs[i], true);
-        node->edges[i].version = node->inputs[i]->storage->version;
-    }
-    return status;
-}
-
 static kdst_status check_unchanged(const kdst__node *node)
 {
     for (int32_t i = 0; i < node->count; i++)
@@ -221,12 +203,10 @@ static kdst_status check_unchanged(const kdst__node *node)
     return KDST_STATUS_OK;
 }
 
-static kdst_status visit(pass *p, kdst__node *node)
+static kdst__call call_of(kdst__node *node)
 {
-    kdst_status status = check_unchanged(node);
-    if (!status) status = take_kept(node);
     kdst__call call = {
-        .ctx = p->ctx,
+        .ctx = node->base.ctx,
         .op = node->op,
         .attrs = node->attrs,
         .count = node->count,
@@ -239,8 +219,83 @@ static kdst_status visit(pass *p, kdst__node *node)
         .blocked = node->blocked};
     memcpy(call.shape, node->shape, sizeof call.shape);
     memcpy(call.saved, node->saved, sizeof call.saved);
+    return call;
+}
+
+/* What backward reads, in the layout of the record; something else may have made it plain since. */
+static kdst_status take_inputs(kdst__node *node)
+{
+    const uint32_t mask = node->op->blocked_inputs & ~node->op->plain_too;
+    kdst_status status = KDST_STATUS_OK;
+    for (int32_t i = 0; i < node->count && !status && node->blocked; i++) {
+        if (!node->inputs[i] || !kdst__op_mask(mask, i) || kdst__tensor_blocked(node->inputs[i])) continue;
+        status = set_layout(&node->inputs[i], true);
+        node->edges[i].version = node->inputs[i]->storage->version;
+    }
+    return status;
+}
+
+static kdst_status take_results(kdst__node *node)
+{
+    const bool blocked = node->blocked && !node->op->plain_out;
+    kdst_status status = set_layout(&node->grad, blocked);
+    if (status || !blocked || !node->out || kdst__tensor_blocked(node->out)) return status;
+    status = set_layout(&node->out, true);
+    node->out_version = node->out->storage->version;
+    return status;
+}
+
+/* Elements that were given back (kdst__record_drop) are there again while the reader's backward runs. */
+static kdst_status remake(kdst_tensor *t)
+{
+    kdst__storage *storage = t->storage;
+    kdst_status status = check_unchanged(t->node);
+    if (!status) status = take_inputs(t->node);
+    if (status) return status;
+    storage->data = kdst__alloc(storage->memory, storage->bytes);
+    if (!storage->data) return kdst__fail_memory(t->base.ctx, t->node->op->name);
+    kdst__call call = call_of(t->node);
+    call.out = t;
+    status = t->node->op->remake(&call);
+    if (!status) return status;
+    kdst__free(storage->memory, storage->data, storage->bytes);
+    storage->data = NULL;
+    return status;
+}
+
+static kdst_status remake_inputs(kdst__node *node, uint32_t *made)
+{
+    kdst_status status = KDST_STATUS_OK;
+    for (int32_t i = 0; i < node->count && i < 32 && !status; i++) {
+        kdst_tensor *x = node->inputs[i];
+        if (!x || !x->storage->blocked || x->storage->data) continue;
+        status = remake(x);
+        if (!status) *made |= 1u << i;
+    }
+    return status;
+}
+
+static void drop_inputs(kdst__node *node, uint32_t made)
+{
+    for (int32_t i = 0; i < node->count && i < 32; i++) {
+        if (!(made >> i & 1)) continue;
+        kdst__storage *storage = node->inputs[i]->storage;
+        kdst__free(storage->memory, storage->data, storage->bytes);
+        storage->data = NULL;
+    }
+}
+
+static kdst_status visit(pass *p, kdst__node *node)
+{
+    uint32_t made = 0;
+    kdst_status status = check_unchanged(node);
+    if (!status) status = remake_inputs(node, &made);
+    if (!status) status = take_inputs(node);
+    if (!status) status = take_results(node);
+    kdst__call call = call_of(node);
     if (!status) status = take_grads(p, node, &call);
     if (!status) status = node->op->backward(&call);
+    drop_inputs(node, made);
     memset(node->d_inputs, 0, (size_t)node->count * sizeof *node->d_inputs);
     kdst__handle_release(node->grad);
     node->grad = NULL;

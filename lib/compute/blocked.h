@@ -72,15 +72,16 @@ typedef struct kdst__blocked_norm_gradient {
     int64_t n, c, s;
     int32_t training;            /* 1: mean and inverse are of x itself */
     const float *x, *dy;
-    const float *y;              /* nullable: dy counts only where not y <= 0 */
+    int32_t relu;                /* 1: dy counts only where not y <= 0 */
+    const float *y;              /* nullable: y = gamma (x - mean) inverse + beta, without an addend, is computed again */
     const double *mean, *inverse; /* [C] */
-    const float *gamma;          /* [C], nullable */
+    const float *gamma, *beta;   /* [C], nullable; beta is for the mask alone */
     int32_t add_dx, add_addend;  /* see `add` above */
     float *dx, *d_addend;        /* nullable; may be dy itself, when not added to */
     float *dgamma, *dbeta;       /* [C], nullable, added to */
 } kdst__blocked_norm_gradient;
 
-/* g = dy (y > 0); d_addend = g; dbeta += sum g, dgamma += sum g xhat;
+/* g = dy, with relu dy (y > 0); d_addend = g; dbeta += sum g, dgamma += sum g xhat;
  * dx = gamma inverse (g - mean(g) - xhat mean(g xhat)) in training, else gamma inverse g. */
 kdst_status kdst__blocked_normalise_backward(kdst__compute *cp, const kdst__blocked_norm_gradient *g);
 

@@ -266,7 +266,7 @@ kdst_status kdst__blocked_normalise_backward(kdst__compute *cp, const kdst__bloc
 {
     kdst__moments unit[KDST__UNITS];
     job j = {.cp = cp, .n = g->n, .c = g->c, .s = g->s, .blocks = blocks_of(cp, g->c), .g = g, .unit = unit};
-    const int64_t work = g->n * g->s * cp->lanes, bytes = work * (g->y ? 3 : 2) * (int64_t)sizeof(float);
+    const int64_t work = g->n * g->s * cp->lanes, bytes = work * (g->relu && g->y ? 3 : 2) * (int64_t)sizeof(float);
     if (work == 0 || j.blocks == 0) return KDST_STATUS_OK;
     if (j.blocks >= MANY || j.blocks * work < 4 * GRAIN) {
         j.pieces = kdst__pieces(j.blocks, kdst__divide_up(GRAIN, work + 1));

@@ -61,6 +61,11 @@ static bool takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)
 static const kdst__layer_kind kind = {
     .name = "conv2d", .bytes = sizeof(conv2d), .run = run, .takes_tail = takes_tail, .run_tail = run_tail};
 
+bool kdst__layer_is_conv2d(const kdst_layer *layer)
+{
+    return layer->kind == &kind;
+}
+
 kdst_status kdst__layer_conv2d_new(
     kdst_context *ctx, int64_t in, int64_t out_channels, const kdst__weighted_config *config, kdst_layer **out)
 {

@@ -129,7 +129,8 @@ kdst_status
 kdst__layer_run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out);
 /* Nobody asks for the layer's own output. */
 bool kdst__layer_unobserved(const kdst_layer *layer);
-/* A relu activation; a batch norm that will use the statistics of its input. */
+/* A convolution; a relu activation; a batch norm that will use the statistics of its input. */
+bool kdst__layer_is_conv2d(const kdst_layer *layer);
 bool kdst__layer_is_relu(const kdst_layer *layer);
 bool kdst__layer_wants_moments(const kdst_layer *layer);
 void kdst__layer_set_training(kdst_layer *layer, bool training);

@@ -59,6 +59,8 @@ static kdst_status run_children(
             status = kdst__layer_run_tail(child, now[0], &tail, next);
         else
             status = kdst__layer_run_many(child, now, count, next);
+        /* what only a convolution reads is made again when its backward pass needs it */
+        if (i > 0 && count == 1 && kdst__layer_is_conv2d(child)) kdst__record_drop(now[0]);
         release_all(now, count);
         count = status == KDST_STATUS_OK ? ports.outputs : 0;
         for (int64_t k = 0; k < count; k++)

@@ -232,6 +232,7 @@ static void check_gradients(const shape *d, int what, int wanted)
         .training = what & TRAINING,
         .x = x_b->data,
         .dy = dy_b->data,
+        .relu = what & MASK ? 1 : 0,
         .y = what & MASK ? y_b->data : NULL,
         .mean = mean,
         .inverse = inverse,
@@ -256,6 +257,51 @@ START_TEST(gradients)
     const shape *d = &shapes[_i / blocked_configurations()];
     for (int what = 0; what<128; what += count_of(d)> 100000 ? 9 : 1)
         check_gradients(d, what, what % 5 == 4 ? what / 5 % 8 : 7);
+}
+END_TEST
+
+/* y is what normalisation gave: without it the same mask is found from x. */
+START_TEST(mask_again)
+{
+    begin_blocked(_i % blocked_configurations());
+    const shape *d = &shapes[_i / blocked_configurations()];
+    const int64_t count = count_of(d);
+    for (int what = 0; what < 8; what++) {
+        array *x = image(d, what % 3, what), *x_b = blocked_array(d->n, d->c, d->s, x->values);
+        array *dy = random_array(count, 4), *gamma = random_array(d->c, 5), *beta = random_array(d->c, 6);
+        array *dy_b = blocked_array(d->n, d->c, d->s, dy->values), *y = blocked_space(d->n, d->c, d->s);
+        double *mean = numbers(d->c), *inverse = inverses(d, x, mean);
+        kdst__blocked_normalise(
+            cp, d->n, d->c, d->s, x_b->data, mean, inverse, what & 1 ? gamma->data : NULL, beta->data, NULL, 1, y->data);
+        array *out[2][4];
+        for (int k = 0; k < 2; k++) {
+            array *dx = what & 2 ? blocked_array(d->n, d->c, d->s, dy->values) : blocked_space(d->n, d->c, d->s);
+            out[k][0] = dx, out[k][1] = filled_array(d->c, 0), out[k][2] = filled_array(d->c, 0);
+            out[k][3] = blocked_space(d->n, d->c, d->s);
+            const kdst__blocked_norm_gradient g = {
+                .n = d->n,
+                .c = d->c,
+                .s = d->s,
+                .training = what & 4 ? 1 : 0,
+                .x = x_b->data,
+                .dy = dy_b->data,
+                .relu = 1,
+                .y = k == 0 ? y->data : NULL,
+                .mean = mean,
+                .inverse = inverse,
+                .gamma = what & 1 ? gamma->data : NULL,
+                .beta = beta->data,
+                .add_dx = what & 2 ? 1 : 0,
+                .dx = dx->data,
+                .d_addend = out[k][3]->data,
+                .dgamma = out[k][1]->data,
+                .dbeta = out[k][2]->data};
+            ck_assert_int_eq(kdst__blocked_normalise_backward(cp, &g), KDST_STATUS_OK);
+        }
+        for (int i = 0; i < 4; i++)
+            expect_same_bits(out[1][i], out[0][i], "mask from x");
+        drop_arrays();
+    }
 }
 END_TEST
 
@@ -284,6 +330,7 @@ START_TEST(same_bits_with_any_threads)
                 .training = 1,
                 .x = x_b->data,
                 .dy = dy_b->data,
+                .relu = 1,
                 .y = out[0]->data,
                 .mean = mean,
                 .inverse = var,
@@ -308,6 +355,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, statistics_of_unusual_numbers, 0, blocked_configurations());
     tcase_add_loop_test(tests, normalisation, 0, SHAPES * blocked_configurations());
     tcase_add_loop_test(tests, gradients, 0, SHAPES * blocked_configurations());
+    tcase_add_loop_test(tests, mask_again, 0, SHAPES * blocked_configurations());
     tcase_add_loop_test(tests, same_bits_with_any_threads, 0, blocked_configurations());
 }
 

@@ -123,6 +123,12 @@ static void normalise(const kdst__call *call, const double *mean, const double *
     if (relu) kdst__relu(cp, x->dtype, count, values, values);
 }
 
+/* The mask of relu is found from x again where nothing was added to it. */
+static bool without_out(const kdst__call *call)
+{
+    return call->blocked && call->inputs[ADDEND] == NULL;
+}
+
 /* saved[0], float64 [2, C]: mean and inverse deviation, which the backward pass takes from there. */
 static kdst_status forward(kdst__call *call)
 {
@@ -146,6 +152,14 @@ static kdst_status forward(kdst__call *call)
         inverse[i] = 1 / sqrt(inverse[i] + a->options.eps);
     }
     normalise(call, mean, inverse);
+    call->without_out = without_out(call);
+    return KDST_STATUS_OK;
+}
+
+static kdst_status remake(kdst__call *call)
+{
+    const double *mean = kdst__tensor_data(call->saved[0]);
+    normalise(call, mean, mean + channels(call->inputs[X]));
     return KDST_STATUS_OK;
 }
 
@@ -160,10 +174,12 @@ static kdst_status backward_blocked(const kdst__call *call, const double *mean)
         .training = (int32_t)a->options.training,
         .x = kdst__tensor_data(x),
         .dy = kdst__tensor_data(call->d_out),
+        .relu = a->options.activation == KDST__FUSED_RELU,
         .y = data_or_null(call->out),
         .mean = mean,
         .inverse = mean + channels(x),
         .gamma = data_or_null(call->inputs[GAMMA]),
+        .beta = data_or_null(call->inputs[BETA]),
         .add_dx = !(call->fresh >> X & 1),
         .add_addend = !(call->fresh >> ADDEND & 1),
         .dx = data_or_null(call->d_inputs[X]),
@@ -216,11 +232,11 @@ static kdst_status backward(kdst__call *call)
   .min_inputs = 1, .max_inputs = INPUTS, .attr_bytes = sizeof(attrs),                                                  \
   .attr_schema = &kdst__schema_batch_norm, /* `options` comes first */                                                 \
       .shape = shape, .forward = forward, .backward = backward, .blocked_inputs = 1u << X | 1u << ADDEND,              \
-  .writes = 1u << X | 1u << ADDEND, .in_place = 1u << X | 1u << ADDEND, .keep_inputs = 1u << X | 1u << GAMMA,          \
-  KDST__DOMAIN(-1, 1)
+  .writes = 1u << X | 1u << ADDEND, .in_place = 1u << X | 1u << ADDEND, KDST__DOMAIN(-1, 1)
 
-const kdst__op kdst__op_batch_norm = {BATCH_NORM};
-const kdst__op kdst__op_batch_norm_relu = {BATCH_NORM, .keep_out = true};
+const kdst__op kdst__op_batch_norm = {BATCH_NORM, .keep_inputs = 1u << X | 1u << GAMMA};
+const kdst__op kdst__op_batch_norm_relu = {
+    BATCH_NORM, .keep_inputs = 1u << X | 1u << GAMMA | 1u << BETA, .keep_out = true, .remake = remake};
 
 /* running = (1 - momentum) running + momentum statistic, at any stride. */
 static void move(kdst_tensor *running, const double *statistic, double momentum)

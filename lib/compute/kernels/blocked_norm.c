@@ -29,15 +29,6 @@ static run run_at(int64_t s, int64_t longest, int64_t at, int64_t planes_left)
     return (run){planes < planes_left ? planes : planes_left, s};
 }
 
-/* Lanes of block `block` from one number a channel, 0 behind channel C. */
-static vec channels(int64_t c, int64_t block, const double *of)
-{
-    real lane[WIDTH];
-    for (int64_t k = 0; k < LANES; k++)
-        lane[k] = block * LANES + k < c ? (real)of[block * LANES + k] : 0;
-    return vload(lane);
-}
-
 /* ---- statistics ---- */
 
 INLINE void sum_run(run r, int64_t apart, const real *x, vec pivot, vec *sum, vec *squares)
@@ -185,11 +176,22 @@ void KDST__KERNEL(blocked_normalise)(
 
 /* ---- backward ---- */
 
+/* What is known of y: nothing is to be masked, it is there, or it is computed from x as above. */
+enum { ALL, GIVEN, AGAIN };
+
+static int mask_of(const kdst__blocked_norm_gradient *g)
+{
+    return !g->relu ? ALL : g->y ? GIVEN : AGAIN;
+}
+
 /* g of one place */
-INLINE vec masked(const real *dy, const real *y)
+INLINE vec masked(int mask, const real *dy, const real *y, vec x, line l)
 {
     vec g = vload(dy);
-    return y ? vselect((ivec)(vload(y) <= 0), (vec){0}, g) : g;
+    if (mask == ALL) return g;
+    vec v = vload(y);
+    if (mask == AGAIN) v = (x - l.m) * l.factor + l.shift;
+    return vselect((ivec)(v <= 0), (vec){0}, g);
 }
 
 /* What becomes of g: 0 nothing, 1 it is written, 2 it is added. */
@@ -205,31 +207,33 @@ typedef struct operands {
 } operands;
 
 /* sum g and sum g (x - m) of a run */
-INLINE void products_of_run(run r, int64_t apart, operands p, int has_y, int how, vec m, vec *sum, vec *product)
+INLINE void products_of_run(run r, int64_t apart, operands p, int mask, int how, line l, vec *sum, vec *product)
 {
     vec s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0}, p0 = {0}, p1 = {0}, p2 = {0}, p3 = {0};
     for (int64_t plane = 0; plane < r.planes; plane++) {
-        const real *x = p.x + plane * apart, *dy = p.dy + plane * apart, *y = has_y ? p.y + plane * apart : NULL;
+        const real *x = p.x + plane * apart, *dy = p.dy + plane * apart;
+        const real *y = mask == GIVEN ? p.y + plane * apart : x;
         real *kept = how ? p.kept + plane * apart : NULL;
         int64_t i = 0;
         for (; i + 4 <= r.places; i += 4) {
             const int64_t at = i * LANES;
-            vec a = masked(dy + at, has_y ? y + at : NULL);
-            vec b = masked(dy + at + LANES, has_y ? y + at + LANES : NULL);
-            vec c = masked(dy + at + 2 * LANES, has_y ? y + at + 2 * LANES : NULL);
-            vec d = masked(dy + at + 3 * LANES, has_y ? y + at + 3 * LANES : NULL);
+            vec xa = vload(x + at), xb = vload(x + at + LANES);
+            vec xc = vload(x + at + 2 * LANES), xd = vload(x + at + 3 * LANES);
+            vec a = masked(mask, dy + at, y + at, xa, l), b = masked(mask, dy + at + LANES, y + at + LANES, xb, l);
+            vec c = masked(mask, dy + at + 2 * LANES, y + at + 2 * LANES, xc, l);
+            vec d = masked(mask, dy + at + 3 * LANES, y + at + 3 * LANES, xd, l);
             s0 += a, s1 += b, s2 += c, s3 += d;
-            p0 += a * (vload(x + at) - m);
-            p1 += b * (vload(x + at + LANES) - m);
-            p2 += c * (vload(x + at + 2 * LANES) - m);
-            p3 += d * (vload(x + at + 3 * LANES) - m);
+            p0 += a * (xa - l.m);
+            p1 += b * (xb - l.m);
+            p2 += c * (xc - l.m);
+            p3 += d * (xd - l.m);
             if (how) keep(a, how, kept + at), keep(b, how, kept + at + LANES);
             if (how) keep(c, how, kept + at + 2 * LANES), keep(d, how, kept + at + 3 * LANES);
         }
         for (; i < r.places; i++) {
-            vec a = masked(dy + i * LANES, has_y ? y + i * LANES : NULL);
+            vec xa = vload(x + i * LANES), a = masked(mask, dy + i * LANES, y + i * LANES, xa, l);
             s0 += a;
-            p0 += a * (vload(x + i * LANES) - m);
+            p0 += a * (xa - l.m);
             if (how) keep(a, how, kept + i * LANES);
         }
     }
@@ -237,20 +241,22 @@ INLINE void products_of_run(run r, int64_t apart, operands p, int has_y, int how
     *product = (p0 + p1) + (p2 + p3);
 }
 
-static void choose_products(run r, int64_t apart, operands p, int how, vec m, vec *sum, vec *product)
+static void choose_products(run r, int64_t apart, operands p, int mask, int how, line l, vec *sum, vec *product)
 {
-    if (p.y && how == 0)
-        products_of_run(r, apart, p, 1, 0, m, sum, product);
-    else if (p.y && how == 1)
-        products_of_run(r, apart, p, 1, 1, m, sum, product);
-    else if (p.y)
-        products_of_run(r, apart, p, 1, 2, m, sum, product);
+    if (mask == AGAIN)
+        products_of_run(r, apart, p, AGAIN, how, l, sum, product);
+    else if (mask == GIVEN && how == 0)
+        products_of_run(r, apart, p, GIVEN, 0, l, sum, product);
+    else if (mask == GIVEN && how == 1)
+        products_of_run(r, apart, p, GIVEN, 1, l, sum, product);
+    else if (mask == GIVEN)
+        products_of_run(r, apart, p, GIVEN, 2, l, sum, product);
     else if (how == 0)
-        products_of_run(r, apart, p, 0, 0, m, sum, product);
+        products_of_run(r, apart, p, ALL, 0, l, sum, product);
     else if (how == 1)
-        products_of_run(r, apart, p, 0, 1, m, sum, product);
+        products_of_run(r, apart, p, ALL, 1, l, sum, product);
     else
-        products_of_run(r, apart, p, 0, 2, m, sum, product);
+        products_of_run(r, apart, p, ALL, 2, l, sum, product);
 }
 
 /* sums += lanes, through memory of its own: so compilers see that nothing overlaps. */
@@ -267,19 +273,21 @@ void KDST__KERNEL(blocked_norm_sums)(
     const kdst__blocked_norm_gradient *g, int64_t block, int64_t begin, int64_t end, double *sums)
 {
     const int64_t s = g->s, apart = (g->c + LANES - 1) / LANES * s * LANES;
-    const vec m = channels(g->c, block, g->mean);
+    const line l = line_of(g->c, block, g->mean, g->inverse, g->gamma, g->beta);
+    real m[WIDTH];
     double sum[WIDTH] = {0}, product[WIDTH] = {0};
     for (int64_t n = begin, at = 0; n < end && s > 0;) {
         run r = run_at(s, SUM_RUN, at, end - n);
         int64_t from = n * apart + (block * s + at) * LANES;
         operands p = {g->x + from, g->dy + from, g->y ? g->y + from : NULL, g->d_addend ? g->d_addend + from : NULL};
         vec some, products;
-        choose_products(r, apart, p, !g->d_addend ? 0 : g->add_addend ? 2 : 1, m, &some, &products);
+        choose_products(r, apart, p, mask_of(g), !g->d_addend ? 0 : g->add_addend ? 2 : 1, l, &some, &products);
         add_lanes(some, sum);
         add_lanes(products, product);
         at += r.places;
         if (at == s) at = 0, n += r.planes;
     }
+    vstore(m, l.m);
     for (int64_t k = 0; k < LANES; k++) {
         double lost = block * LANES + k < g->c ? (double)m[k] - g->mean[block * LANES + k] : 0; /* by rounding it */
         sums[k] = sum[k];
@@ -289,30 +297,32 @@ void KDST__KERNEL(blocked_norm_sums)(
 
 /* dx (+)= f g - (x - m) slope - level, the last two in training alone */
 INLINE void
-dx_plane(int64_t s, operands p, int has_y, int training, int add, vec f, vec m, vec slope, vec level, real *dx)
+dx_plane(int64_t s, operands p, int mask, int training, int add, line l, vec f, vec slope, vec level, real *dx)
 {
     for (int64_t i = 0; i < s * LANES; i += LANES) {
-        vec v = f * masked(p.dy + i, has_y ? p.y + i : NULL);
-        if (training) v -= (vload(p.x + i) - m) * slope + level;
+        vec x = training || mask == AGAIN ? vload(p.x + i) : f;
+        vec v = f * masked(mask, p.dy + i, mask == GIVEN ? p.y + i : p.dy, x, l);
+        if (training) v -= (x - l.m) * slope + level;
         if (add) v += vload(dx + i);
         vstore(dx + i, v);
     }
 }
 
-static void choose_dx(int64_t s, operands p, int training, int add, vec f, vec m, vec slope, vec level, real *dx)
+static void
+choose_dx(int64_t s, operands p, int mask, int training, int add, line l, vec f, vec slope, vec level, real *dx)
 {
-    if (p.y && training && !add)
-        dx_plane(s, p, 1, 1, 0, f, m, slope, level, dx);
+    if (mask == GIVEN && training && !add)
+        dx_plane(s, p, GIVEN, 1, 0, l, f, slope, level, dx);
+    else if (mask == AGAIN && training && !add)
+        dx_plane(s, p, AGAIN, 1, 0, l, f, slope, level, dx);
     else if (training && !add)
-        dx_plane(s, p, 0, 1, 0, f, m, slope, level, dx);
-    else if (p.y && training)
-        dx_plane(s, p, 1, 1, 1, f, m, slope, level, dx);
-    else if (training)
-        dx_plane(s, p, 0, 1, 1, f, m, slope, level, dx);
-    else if (p.y)
-        dx_plane(s, p, 1, 0, add, f, m, slope, level, dx);
+        dx_plane(s, p, ALL, 1, 0, l, f, slope, level, dx);
+    else if (mask == GIVEN)
+        dx_plane(s, p, GIVEN, training, add, l, f, slope, level, dx);
+    else if (mask == AGAIN)
+        dx_plane(s, p, AGAIN, training, add, l, f, slope, level, dx);
     else
-        dx_plane(s, p, 0, 0, add, f, m, slope, level, dx);
+        dx_plane(s, p, ALL, training, add, l, f, slope, level, dx);
 }
 
 void KDST__KERNEL(blocked_norm_dx)(
@@ -321,19 +331,20 @@ void KDST__KERNEL(blocked_norm_dx)(
     const int64_t s = g->s, blocks = (g->c + LANES - 1) / LANES;
     const int made = g->d_addend && !g->add_addend; /* g lies there */
     const double size = (double)g->n * (double)s;
-    real f[WIDTH] = {0}, m[WIDTH] = {0}, slope[WIDTH] = {0}, level[WIDTH] = {0};
+    const line l = line_of(g->c, block, g->mean, g->inverse, g->gamma, g->beta);
+    real f[WIDTH] = {0}, slope[WIDTH] = {0}, level[WIDTH] = {0};
     for (int64_t k = 0, i = block * LANES; k < LANES && i < g->c; k++, i++) {
         double r = g->inverse[i], factor = r * (g->gamma ? (double)g->gamma[i] : 1.0);
         f[k] = (real)factor;
         if (!g->training) continue;
         double steep = factor * r * r * sums[LANES + k] / size;
-        m[k] = (real)g->mean[i];
         slope[k] = (real)steep;
-        level[k] = (real)(factor * sums[k] / size + steep * ((double)m[k] - g->mean[i]));
+        level[k] = (real)(factor * sums[k] / size + steep * ((double)(real)g->mean[i] - g->mean[i]));
     }
     for (int64_t n = end; n-- > begin;) {
         int64_t at = (n * blocks + block) * s * LANES;
         operands p = {g->x + at, made ? g->d_addend + at : g->dy + at, g->y && !made ? g->y + at : NULL, NULL};
-        choose_dx(s, p, g->training, g->add_dx, vload(f), vload(m), vload(slope), vload(level), g->dx + at);
+        const int mask = made ? ALL : mask_of(g);
+        choose_dx(s, p, mask, g->training, g->add_dx, l, vload(f), vload(slope), vload(level), g->dx + at);
     }
 }
