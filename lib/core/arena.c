@@ -149,7 +149,7 @@ static size_t whole_pages(size_t bytes)
 /* The steps by which the arena grows: larger ones where it is large, so that they are few. */
 static size_t growth(const kdst__arena *arena)
 {
-    return arena->held / 8 < LARGEST_GROWTH ? arena->held / 8 : LARGEST_GROWTH;
+    return arena->held / 4 < LARGEST_GROWTH ? arena->held / 4 : LARGEST_GROWTH;
 }
 
 static bool region_reserve(kdst__arena *arena, size_t size)
