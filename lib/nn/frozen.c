@@ -174,30 +174,76 @@ static kdst_status run_op(const kdst__step *step, kdst_tensor *const *inputs, kd
     return status;
 }
 
-/* A convolution whose weights are packed: shape rule, result, product. */
-static kdst_status run_packed(const kdst__step *step, kdst_tensor **inputs, kdst_context *ctx, kdst_tensor **out)
+/* The convolution itself, into a new tensor. x may be blocked when the result is. */
+static kdst_status run_blocked(
+    const kdst__step *step, const kdst__conv2d_shape *shape, bool packed, kdst_tensor *const *inputs, kdst_tensor **out)
+{
+    kdst_tensor *x = inputs[0];
+    kdst_context *ctx = x->base.ctx;
+    const kdst__conv_tail tail = {.bias = inputs[2] == NULL ? NULL : kdst__tensor_data(inputs[2]), .relu = step->relu};
+    kdst_status status =
+        kdst__tensor_new_blocked(ctx, "conv2d", (int64_t[]){shape->n, shape->o, shape->p, shape->q}, out);
+    if (status != KDST_STATUS_OK) return status;
+    if (kdst__conv_blocked_forward_packed(
+            kdst__tensor_compute(x), shape, !kdst__tensor_blocked(x), kdst__tensor_data(x),
+            kdst__tensor_data(inputs[1]), packed ? step->packed : NULL, &tail, kdst__tensor_data(*out)))
+        status = kdst__fail_memory(ctx, "conv2d");
+    return status;
+}
+
+static kdst_status
+run_plain(const kdst__step *step, const kdst__conv2d_shape *shape, kdst_tensor *const *inputs, kdst_tensor **out)
+{
+    kdst_tensor *x = inputs[0];
+    kdst_context *ctx = x->base.ctx;
+    const void *bias = inputs[2] == NULL ? NULL : kdst__tensor_data(inputs[2]);
+    kdst_status status =
+        kdst__tensor_new(ctx, "conv2d", x->dtype, 4, (int64_t[]){shape->n, shape->o, shape->p, shape->q}, false, out);
+    if (status != KDST_STATUS_OK) return status;
+    if (kdst__conv2d_forward_packed(
+            kdst__tensor_compute(x), x->dtype, shape, kdst__tensor_data(x), kdst__tensor_data(inputs[1]), &step->panels,
+            bias, 0, kdst__tensor_data(*out)))
+        return kdst__fail_memory(ctx, "conv2d");
+    if (step->relu) {
+        void *y = kdst__tensor_data(*out);
+        kdst__relu(kdst__tensor_compute(x), x->dtype, kdst__tensor_count(*out), y, y);
+    }
+    return KDST_STATUS_OK;
+}
+
+/* A convolution: shape rule, layout, result with bias and ReLU. */
+static kdst_status
+run_conv2d(const kdst__plan *plan, const kdst__step *step, kdst_tensor **inputs, kdst_context *ctx, kdst_tensor **out)
 {
     kdst__conv2d_attrs attrs = *(const kdst__conv2d_attrs *)step->attrs;
-    kdst_tensor *x = NULL;
+    kdst_tensor *given[3] = {inputs[0], inputs[1], inputs[2]}, *x = NULL;
+    kdst__compute *cp = kdst__slot_get(ctx, KDST__SLOT_COMPUTE);
     kdst__call call = {
         .ctx = ctx, .op = step->op, .attrs = &attrs, .count = step->count, .inputs = inputs, .dtype = inputs[0]->dtype};
     kdst_status status = step->op->shape(&call);
+    if (status != KDST_STATUS_OK) return status;
+    const kdst__conv2d_shape shape = kdst__step_conv2d(step, inputs[0]->shape, inputs[1]->shape, call.shape);
+    bool blocked = call.dtype == KDST_DTYPE_FLOAT32 && shape.n > 0 && kdst__conv_blocked_fits(cp, &shape);
+    if (blocked && kdst__tensor_blocked(inputs[0]))
+        kdst__handle_retain(x = inputs[0]);
+    else
+        status = kdst__tensor_to_contiguous("conv2d", inputs[0], &x);
+    given[0] = x;
     if (status == KDST_STATUS_OK)
-        status = kdst__tensor_new(ctx, "conv2d", call.dtype, call.rank, call.shape, false, out);
-    if (status == KDST_STATUS_OK) status = kdst__tensor_to_contiguous("conv2d", inputs[0], &x);
-    if (status == KDST_STATUS_OK) {
-        const kdst__conv2d_shape shape = kdst__step_conv2d(step, x->shape, inputs[1]->shape, call.shape);
-        const void *bias = inputs[2] == NULL ? NULL : kdst__tensor_data(inputs[2]);
-        if (kdst__conv2d_forward_packed(
-                kdst__tensor_compute(x), x->dtype, &shape, kdst__tensor_data(x), kdst__tensor_data(inputs[1]),
-                &step->panels, bias, 0, kdst__tensor_data(*out)))
-            status = kdst__fail_memory(ctx, "conv2d");
-    }
+        status = blocked ? run_blocked(step, &shape, plan->level == kdst__compute_level(cp), given, out)
+                         : run_plain(step, &shape, given, out);
     kdst__handle_release(x);
     if (status == KDST_STATUS_OK) return status;
     kdst__handle_release(*out);
     *out = NULL;
     return status;
+}
+
+/* With weights that are the plan's; others go the way of any operation. */
+static bool is_own_conv2d(const kdst_frozen *frozen, const kdst__step *step)
+{
+    return step->op == &kdst__op_conv2d && step->count == 3 &&
+        frozen->weights[frozen->plan->inputs[step->first_input + 1]] != NULL;
 }
 
 static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tensor **slots, kdst_tensor **inputs)
@@ -206,6 +252,7 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
     const kdst__step *step = &plan->steps[index];
     kdst_status status = KDST_STATUS_OK;
     kdst_tensor *y = NULL;
+    bool done = false; /* the ReLU, by the convolution */
     for (int32_t i = 0; i < step->count; i++) {
         int64_t slot = plan->inputs[step->first_input + i];
         inputs[i] = slot < 0 ? NULL : frozen->weights[slot] != NULL ? frozen->weights[slot] : slots[slot];
@@ -216,13 +263,14 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
         kdst__binary(
             kdst__tensor_compute(y), y->dtype, KDST__ADD, kdst__tensor_room(y), kdst__tensor_data(y),
             kdst__tensor_data(inputs[1]), 0, kdst__tensor_data(y));
-    } else if (step->panels.data != NULL) {
-        status = run_packed(step, inputs, frozen->base.ctx, &y);
+    } else if (is_own_conv2d(frozen, step)) {
+        status = run_conv2d(plan, step, inputs, frozen->base.ctx, &y);
+        done = true;
     } else {
         status = run_op(step, inputs, frozen->base.ctx, &y);
     }
     if (status != KDST_STATUS_OK) return status;
-    if (step->relu)
+    if (step->relu && !done)
         kdst__relu(kdst__tensor_compute(y), y->dtype, kdst__tensor_room(y), kdst__tensor_data(y), kdst__tensor_data(y));
     slots[step->output] = y;
     for (int32_t i = 0; i < step->count; i++) {

@@ -3,6 +3,7 @@
 #ifndef KDST_NN_FROZEN_H
 #define KDST_NN_FROZEN_H
 
+#include "compute/blocked.h"
 #include "nn/trace.h"
 
 #include <kdst/frozen.h>
@@ -17,7 +18,9 @@ typedef struct kdst__step {
     bool relu;           /* in place, on the result */
     bool in_place;       /* add: into the first input */
     bool dropped;        /* folded into another one */
-    kdst__panels panels; /* conv2d: its weights, packed once */
+    /* conv2d: its weights, packed once, for a plain result or for one in blocked channels; NULL: not packed */
+    kdst__panels panels;
+    kdst__conv_packed *packed;
 } kdst__step;
 
 /* What a slot holds, and when it is last read. */
@@ -39,6 +42,7 @@ typedef struct kdst__plan {
     int64_t step_count, slot_count, input_count;
     int32_t most_inputs; /* of a step */
     bool has_callbacks;
+    int32_t level; /* of the context that packed the weights */
     int64_t port_count, output_count;
     int64_t ports[KDST__LAYER_INPUTS], outputs[KDST__LAYER_OUTPUTS]; /* slots */
 } kdst__plan;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan from a trace: its operations as steps, copies of its weights, and when each value is last read. */
-#include "compute/blocked.h"
 #include "nn/frozen.h"
 
 #include <string.h>
@@ -13,6 +12,7 @@ static void plan_destroy(void *object)
         const kdst__op *op = plan->steps[i].op;
         void *attrs = plan->steps[i].attrs;
         kdst__free(memory, plan->steps[i].panels.data, plan->steps[i].panels.bytes);
+        kdst__conv_packed_destroy(plan->steps[i].packed);
         if (attrs != NULL && op->release_attrs != NULL) op->release_attrs(attrs);
         if (attrs != NULL) kdst__free(memory, attrs, op->attr_bytes);
     }
@@ -120,10 +120,11 @@ kdst_status kdst__plan_pack(kdst__plan *plan)
         const kdst_tensor *weight = plan->slots[slots[1]].weight;
         const kdst__conv2d_shape shape =
             kdst__step_conv2d(step, plan->slots[slots[0]].shape, weight->shape, plan->slots[step->output].shape);
-        if (weight->dtype == KDST_DTYPE_FLOAT32 && kdst__conv_blocked_fits(kdst__tensor_compute(weight), &shape))
-            continue;
-        if (kdst__conv2d_pack(
-                kdst__tensor_compute(weight), memory, weight->dtype, &shape, kdst__tensor_data(weight), &step->panels))
+        kdst__compute *cp = kdst__tensor_compute(weight);
+        const void *data = kdst__tensor_data(weight);
+        bool blocked = weight->dtype == KDST_DTYPE_FLOAT32 && kdst__conv_blocked_fits(cp, &shape);
+        if (blocked ? kdst__conv_blocked_pack(cp, memory, &shape, data, &step->packed)
+                    : kdst__conv2d_pack(cp, memory, weight->dtype, &shape, data, &step->panels))
             return kdst__fail_memory(plan->base.ctx, "frozen");
     }
     return KDST_STATUS_OK;
@@ -135,6 +136,7 @@ kdst_status kdst__plan_create(const kdst_trace *trace, const kdst_trace *larger,
     kdst__memory *memory = kdst__context_memory(ctx);
     kdst__plan *plan = kdst__handle_create(ctx, &plan_class, sizeof *plan);
     if (plan == NULL) return KDST_STATUS_OUT_OF_MEMORY;
+    plan->level = kdst__compute_level(kdst__slot_get(ctx, KDST__SLOT_COMPUTE));
     plan->step_count = trace->graph.op_count;
     plan->slot_count = trace->graph.value_count;
     plan->input_count = trace->graph.input_count;
