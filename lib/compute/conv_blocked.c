@@ -24,6 +24,8 @@ static const struct algorithm {
      kdst__conv_depthwise_backward_weights},
     {0, kdst__conv_winograd_fits, kdst__conv_winograd_forward, kdst__conv_winograd_backward_data,
      kdst__conv_winograd_backward_weights},
+    {1, kdst__conv_direct_fits, kdst__conv_direct_forward, kdst__conv_direct_backward_data,
+     kdst__conv_direct_backward_weights},
 };
 
 static const struct algorithm *choose(const kdst__compute *cp, const kdst__conv2d_shape *s)

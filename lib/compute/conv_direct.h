@@ -5,6 +5,41 @@
 
 #include "compute/blocked.h"
 
+/* What kernels/conv_direct.c sums: y[place] = sum over taps and channels of x[place moved by the tap] w. Offsets count floats.
+ *
+ * Channels lie in blocks of `depth` side by side (the last one may have fewer), blocks x_block apart. Position (i, j) of an image
+ * reads row[t, i] + column[t, j] behind the begin of a block, zeros where this is negative, and is written to
+ * y_origin + i y_row + j y_column. */
+typedef struct kdst__direct {
+    int64_t taps, c, depth;
+    int64_t x_image, x_block;
+    int64_t rows, columns;
+    const int64_t *row, *column; /* [taps, rows], [taps, columns] */
+    int64_t y_image, y_block, y_origin, y_row, y_column;
+} kdst__direct;
+
+/* Positions [begin, end) of all images, one after the other, of `vectors` neighbouring blocks of y. */
+typedef struct kdst__direct_run {
+    int64_t vectors, begin, end;
+    int64_t first, last; /* blocks of the sum */
+    const float *x, *w;  /* x at its first block; w [blocks][taps][depth][vectors][B] */
+    const float *bias;   /* [vectors, B], nullable: what the sum begins with */
+    int32_t add, relu;   /* add: it begins with y; relu: what ends negative becomes 0 */
+    int64_t valid;       /* lanes of the last vector that are written, 0 behind */
+    float *y;            /* at its first block */
+    int64_t *list;       /* scratch [taps (points + 1)] */
+} kdst__direct_run;
+
+/* dw of one tap and the channels of a tile: images [first, last), rows [i0, i1), columns [j0, j1) of dy. */
+typedef struct kdst__direct_weights {
+    int64_t vectors;
+    int64_t first, last, i0, i1, j0, j1;
+    int64_t x_image, x_row, x_column;   /* of one step of dy */
+    int64_t dy_image, dy_block, dy_row; /* columns lie B apart */
+    const float *x, *dy;                /* what image 0, row 0, column 0 of dy meets */
+    float *sums;                        /* [points, vectors, B], added to */
+} kdst__direct_weights;
+
 int32_t kdst__conv_direct_fits(const kdst__compute *cp, const kdst__conv2d_shape *s);
 kdst_status kdst__conv_direct_forward(
     kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w, const kdst__conv_tail *tail,

@@ -11,6 +11,7 @@
 #include "compute/class_loss.h"
 #include "compute/soft_loss.h"
 #include "compute/blocked.h"
+#include "compute/conv_direct.h"
 #include "compute/compute.h"
 #include "compute/winograd.h"
 
