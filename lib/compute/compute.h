@@ -258,6 +258,10 @@ void kdst__softmax_backward(
 /* dx += dy - exp(y) sum dy */
 void kdst__log_softmax_backward(
     kdst__compute *cp, int32_t dtype, int64_t outer, int64_t n, int64_t inner, const void *y, const void *dy, void *dx);
+/* Sum over the rows of logits x [rows, n] of -log softmax(x)[label]; g [rows, n], nullable: softmax(x) - [i = label], its gradient. Labels
+ * in [0, n), n > 0. */
+double kdst__cross_entropy(
+    kdst__compute *cp, int32_t dtype, int64_t rows, int64_t n, const void *x, const int32_t *labels, void *g);
 
 /* ---- losses of pairs, term by term (kernels/pair_loss.c has the equations) ---- */
 

@@ -186,8 +186,48 @@ START_TEST(long_rows)
 }
 END_TEST
 
+/* Loss and gradient of rows, against the logarithm; the gradient may be left out; threads do not matter. */
+static void check_cross_entropy(int64_t n, int64_t k, double scale)
+{
+    array *x = logits(n, k, 1, scale, 2), *g = filled_array(n * k, NAN), *other = filled_array(n * k, NAN);
+    double *l = numbers(n * k), *expected = numbers(n * k), *bound = numbers(n * k), loss = 0, error = 0;
+    int32_t *labels = calloc((size_t)n + 1, sizeof *labels);
+    reference_log_softmax(n, k, 1, x->values, l);
+    for (int64_t r = 0; r < n; r++) {
+        labels[r] = (int32_t)((7 * r + 3) % k);
+        loss -= l[r * k + labels[r]];
+        error += relative(x->values[r * k + labels[r]], scale, (double)k) + 1e-12 * fabs(l[r * k + labels[r]]);
+    }
+    for (int64_t i = 0; i < n * k; i++) {
+        int is = i % k == labels[i / k];
+        expected[i] = exp(l[i]) - is;
+        bound[i] = exp(l[i]) * relative(x->values[i], scale, (double)k) + 2 * tiny() + is * unit;
+    }
+    double sum = kdst__cross_entropy(cp, dtype, n, k, x->data, labels, g->data);
+    expect_within(g, expected, bound, "gradient of cross entropy");
+    ck_assert_msg(fabs(sum - loss) <= error, "%lld x %lld: %.17g, expected %.17g", (long long)n, (long long)k, sum, loss);
+    ck_assert(kdst__cross_entropy(cp, dtype, n, k, x->data, labels, NULL) == sum);
+    ck_assert(kdst__cross_entropy(with_threads(1), dtype, n, k, x->data, labels, other->data) == sum);
+    expect_same_bits(g, other, "threads");
+    free(labels);
+    drop_arrays();
+}
+
+START_TEST(cross_entropy)
+{
+    begin(_i);
+    check_cross_entropy(0, 5, 3);
+    check_cross_entropy(3, 1, 3);
+    check_cross_entropy(128, 10, 3);
+    check_cross_entropy(130, 100, 20);
+    check_cross_entropy(9, 2 * lanes + 1, 80);
+    check_cross_entropy(2, 1100, 5);
+}
+END_TEST
+
 static void build(TCase *tests)
 {
+    tcase_add_loop_test(tests, cross_entropy, 0, configurations());
     tcase_add_loop_test(tests, long_rows, 0, configurations());
     tcase_add_loop_test(tests, exponential, 0, configurations());
     tcase_add_loop_test(tests, shapes, 0, configurations());

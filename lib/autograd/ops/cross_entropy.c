@@ -33,15 +33,6 @@ static double value_at(const kdst_tensor *t, int64_t i)
     return t->dtype == KDST_DTYPE_FLOAT32 ? ((const float *)data)[i] : ((const double *)data)[i];
 }
 
-static void add_at(kdst_tensor *t, int64_t i, double value)
-{
-    void *data = kdst__tensor_data(t);
-    if (t->dtype == KDST_DTYPE_FLOAT32)
-        ((float *)data)[i] += (float)value;
-    else
-        ((double *)data)[i] += value;
-}
-
 static kdst_status check_values(kdst__call *call)
 {
     const kdst_tensor *logits = call->inputs[0];
@@ -64,28 +55,18 @@ static kdst_status check_values(kdst__call *call)
 
 static kdst_status forward(kdst__call *call)
 {
-    kdst_tensor *logits = call->inputs[0], *logs = NULL;
-    const int32_t *labels = kdst__tensor_data(call->inputs[1]);
+    kdst_tensor *logits = call->inputs[0];
     kdst__compute *cp = kdst__tensor_compute(logits);
     int64_t n = logits->shape[0], k = logits->shape[1];
     kdst_status status = check_values(call);
-    if (status == KDST_STATUS_OK) status = kdst__tensor_new_like("cross_entropy", logits, false, &logs);
     if (status == KDST_STATUS_OK && call->recording)
         status = kdst__tensor_new_like("cross_entropy", logits, false, &call->saved[0]);
-    if (status != KDST_STATUS_OK) goto end;
-    kdst__log_softmax(cp, logits->dtype, n, k, 1, kdst__tensor_data(logits), kdst__tensor_data(logs));
-    double sum = 0;
-    for (int64_t row = 0; row < n; row++)
-        sum -= value_at(logs, row * k + labels[row]);
+    if (status != KDST_STATUS_OK) return status;
+    double sum = kdst__cross_entropy(
+        cp, logits->dtype, n, k, kdst__tensor_data(logits), kdst__tensor_data(call->inputs[1]),
+        call->recording ? kdst__tensor_data(call->saved[0]) : NULL);
     kdst__fill(cp, call->out->dtype, 1, sum / (double)n, kdst__tensor_data(call->out));
-    if (call->recording) {
-        kdst__softmax(cp, logits->dtype, n, k, 1, kdst__tensor_data(logits), kdst__tensor_data(call->saved[0]));
-        for (int64_t row = 0; row < n; row++)
-            add_at(call->saved[0], row * k + labels[row], -1);
-    }
-end:
-    kdst_tensor_release(logs);
-    return status;
+    return KDST_STATUS_OK;
 }
 
 static kdst_status backward(kdst__call *call)
@@ -93,9 +74,10 @@ static kdst_status backward(kdst__call *call)
     kdst_tensor *dlogits = call->d_inputs[0];
     if (dlogits == NULL) return KDST_STATUS_OK;
     double scale = value_at(call->d_out, 0) / (double)dlogits->shape[0];
-    kdst__add_into(
-        kdst__tensor_compute(dlogits), dlogits->dtype, kdst__tensor_count(dlogits), scale,
-        kdst__tensor_data(call->saved[0]), kdst__tensor_data(dlogits));
+    const int64_t count = kdst__tensor_count(dlogits), step = 1;
+    kdst__copy_strided(
+        kdst__tensor_compute(dlogits), dlogits->dtype, 1, &count, scale, kdst__tensor_data(call->saved[0]), &step,
+        !(call->fresh & 1), kdst__tensor_data(dlogits), &step);
     return KDST_STATUS_OK;
 }
 
@@ -108,6 +90,7 @@ const kdst__op kdst__op_cross_entropy = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .writes = 1,
     KDST__DOMAIN(-3, 3)};
 
 kdst_status kdst_cross_entropy(kdst_tensor *logits, kdst_tensor *labels, kdst_tensor **out)

@@ -3,6 +3,7 @@
  *
  * y_i = exp(x_i - max x) / sum_j exp(x_j - max x);  dx += y (dy - sum y dy)
  * y_i = x_i - max x - log sum_j exp(x_j - max x);   dx += dy - exp(y) sum dy
+ * cross entropy of a row: log sum_j exp(x_j - max x) - (x_label - max x), and p - [j = label].
  * inner = 1: a row is cut into vectors. inner > 1: a vector holds neighbouring columns, each with its own maximum and sum.
  * -inf everywhere gives NaN, as the formula says. Sums are taken in `real` over BLOCK elements, and those in double, so that
  * rows of any length are as exact as short ones.
@@ -113,6 +114,23 @@ void KDST__KERNEL(log_softmax)(int64_t outer, int64_t n, int64_t inner, const re
         else
             for (int64_t j = 0; j < inner; j += LANES)
                 columns(n, inner, least(LANES, inner - j), 1, x + j, y + j);
+}
+
+double KDST__KERNEL(cross_entropy)(int64_t rows, int64_t n, const real *x, const int32_t *labels, real *g)
+{
+    double loss = 0;
+    for (int64_t r = 0; r < rows; r++, x += n) {
+        real best = row_max(n, x);
+        double sum = row_exp(n, x, best, g);
+        loss += log(sum) - ((double)x[labels[r]] - (double)best);
+        if (!g) continue;
+        real f = (real)(1 / sum);
+        for (int64_t i = 0; i < n; i++)
+            g[i] *= f;
+        g[labels[r]] -= 1;
+        g += n;
+    }
+    return loss;
 }
 
 void KDST__KERNEL(softmax_backward)(int64_t outer, int64_t n, int64_t inner, const real *y, const real *dy, real *dx)
