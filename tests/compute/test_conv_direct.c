@@ -202,6 +202,65 @@ START_TEST(same_bits_with_any_threads)
 }
 END_TEST
 
+static kdst_status
+run_one(int what, const kdst__conv2d_shape *s, const array *x, const array *w, const array *y, const array *dw)
+{
+    double mean[64], var[64];
+    const kdst__conv_tail tail = {NULL, 0, mean, var};
+    if (what == 0) return kdst__conv_direct_forward(cp, s, 0, x->data, w->data, &tail, y->data);
+    if (what == 1) return kdst__conv_direct_forward(cp, s, 1, x->data, w->data, &tail, y->data);
+    if (what == 2) return kdst__conv_direct_backward_data(cp, s, w->data, y->data, 0, x->data);
+    return kdst__conv_direct_backward_weights(cp, s, 1, x->data, y->data, dw->data);
+}
+
+START_TEST(no_memory)
+{
+    static const shape each[] = {
+        {2, 3, 7, 9, 6, 3, 3, {2, 2}, {1, 1}, {1, 1}, 1}, {2, 6, 5, 4, 20, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1}};
+    begin_blocked(_i % blocked_configurations());
+    kdst__memory *memory = kdst__compute_memory(cp);
+    size_t used = kdst__memory_used(memory);
+    const kdst__conv2d_shape s = whole(&each[_i / blocked_configurations()]);
+    array *x = random_array(blocked_size(s.n, s.c, s.h * s.w), 1), *w = random_array(w_count(&s), 2);
+    array *y = random_array(blocked_size(s.n, s.o, s.p * s.q), 3), *dw = random_array(w_count(&s), 4);
+    double *before = values_of(dw);
+    for (int what = 0; what < 4; what++) {
+        int refused = 0;
+        for (size_t step = 64;; step += 512) {
+            kdst__memory_trim(memory);
+            kdst__memory_set_limit(memory, used + step);
+            kdst_status status = run_one(what, &s, x, w, y, dw);
+            ck_assert(status == KDST_STATUS_OK || status == KDST_STATUS_OUT_OF_MEMORY);
+            ck_assert_uint_eq(kdst__memory_used(memory), used);
+            if (!status) break;
+            if (what == 3) expect_equal(dw, before, "after a refusal");
+            refused++;
+        }
+        ck_assert_int_ge(refused, 2);
+    }
+}
+END_TEST
+
+/* A padding so wide that a frame around the image would not fit any memory. */
+START_TEST(padding_without_end)
+{
+    begin_blocked(_i);
+    const shape wide = {1, 3, 1, 1, 5, 1, 1, {1000000, 1000000}, {1000000, 1000000}, {1, 1}, 1};
+    const kdst__conv2d_shape s = whole(&wide);
+    array *x = random_array(3, 1), *w = random_array(15, 2), *y = blocked_space(1, 5, 9), *dw = filled_array(15, 0);
+    double *expected = numbers(45), *size = numbers(45), *gradient = numbers(15), *gradient_size = numbers(15);
+    reference_conv2d_forward(&s, x->values, w->values, NULL, expected, size);
+    ck_assert_int_eq(kdst__conv_direct_forward(cp, &s, 1, x->data, w->data, NULL, y->data), 0);
+    expect_blocked(y, 1, 5, 9, expected, bounds(size, 45, 3), "a wide padding");
+    double *dy = numbers(45);
+    for (int64_t i = 0; i < 45; i++)
+        dy[i] = element(y, blocked_place(5, 9, i));
+    reference_conv2d_backward_weights(&s, x->values, dy, gradient, gradient_size, NULL, NULL);
+    ck_assert_int_eq(kdst__conv_direct_backward_weights(cp, &s, 1, x->data, y->data, dw->data), 0);
+    expect_within(dw, gradient, bounds(gradient_size, 15, 9), "a wide padding, weights");
+}
+END_TEST
+
 static void build(TCase *tests)
 {
     tcase_set_timeout(tests, 120);
@@ -210,6 +269,8 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, backward_weights, 0, SHAPES * blocked_configurations());
     tcase_add_loop_test(tests, unusual_numbers, 0, blocked_configurations());
     tcase_add_loop_test(tests, same_bits_with_any_threads, 0, blocked_configurations());
+    tcase_add_loop_test(tests, no_memory, 0, 2 * blocked_configurations());
+    tcase_add_loop_test(tests, padding_without_end, 0, blocked_configurations());
 }
 
 int main(void)
