@@ -46,7 +46,8 @@ KDST_API KDST_NODISCARD kdst_status kdst_tensor_clear_grad(kdst_tensor *tensor);
 
 /** Computes d(y . dy)/d(leaf) for every leaf that y was recorded from and adds it to the leaf's gradient.
  *
- *  After a failure the gradients of the leaves are as they were.
+ *  After a failure the gradients of the leaves are as they were; of the record, which gives its memory back as the pass goes, only retain
+ *  = 1 keeps what the pass had come through.
  *
  *  @param y        result of recorded operations, or a leaf that requires a gradient
  *  @param dy       nullable when y has one element (then 1); same shape and type as y

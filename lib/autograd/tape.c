@@ -371,6 +371,12 @@ static void commit(pass *p)
     }
 }
 
+static void use_up(kdst__node *node)
+{
+    node->used_up = true;
+    kdst__node_forget(node);
+}
+
 static void finish(pass *p, bool forget)
 {
     for (size_t i = 0; i < p->leaves.count; i++) {
@@ -383,10 +389,7 @@ static void finish(pass *p, bool forget)
         kdst__node *node = p->met.items[i];
         kdst__handle_release(node->grad);
         node->grad = NULL;
-        if (forget) {
-            node->used_up = true;
-            kdst__node_forget(node);
-        }
+        if (forget) use_up(node);
         kdst__handle_release(node);
     }
     kdst__free(p->memory, p->heap.items, p->heap.capacity * sizeof(void *));
@@ -417,6 +420,7 @@ kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *o
     while (!status && p.heap.count) {
         kdst__node *node = heap_pop(&p.heap);
         if (node->grad) status = visit(&p, node);
+        if (!status && !settings.retain) use_up(node); /* at once: its memory serves the rest of the pass */
     }
     if (!status) status = make_plain(&p);
     if (!status) commit(&p);
