@@ -322,10 +322,17 @@ START_TEST(a_pass_within_a_pass_is_refused)
         grad = grad_of(x);
         expect_value(grad, 108);
     } else {
-        expect_failure(kdst_backward(s.y, NULL, NULL), KDST_STATUS_STATE, "a pass is running");
+        kdst_options *retain = NULL;
+        expect_ok(kdst_options_create(&retain));
+        expect_ok(kdst_options_set_int(retain, "retain", 1));
+        expect_failure(kdst_backward(s.y, NULL, retain), KDST_STATUS_STATE, "a pass is running");
         ck_assert_int_eq(kdst_tensor_get_grad(x, &grad), KDST_STATUS_NOT_FOUND);
+        expect_failure(kdst_backward(s.y, NULL, NULL), KDST_STATUS_STATE, "a pass is running");
         s.before_backward = NULL;
-        expect_ok(kdst_backward(s.y, NULL, NULL)); /* nothing is stuck */
+        /* nothing is stuck; but what the second one had come through is given back */
+        expect_failure(kdst_backward(s.y, NULL, NULL), KDST_STATUS_STATE, "used up");
+        ck_assert_int_eq(kdst_tensor_get_grad(x, &grad), KDST_STATUS_NOT_FOUND);
+        kdst_options_release(retain);
     }
     kdst_tensor_release(grad);
     kdst_tensor_release(s.y);
