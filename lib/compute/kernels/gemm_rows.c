@@ -96,7 +96,10 @@ void KDST__KERNEL(gemm_rows_sizes)(int64_t *most, int64_t *lanes, int64_t *depth
 
 void KDST__KERNEL(gemm_rows)(int64_t rows, int32_t vectors, const kdst__rows_tile *tile)
 {
-    (vectors == 2 ? wide : slim)[rows - 1](tile);
+    if (vectors == 2)
+        wide[rows - 1](tile);
+    else
+        slim[rows - 1](tile);
 }
 
 /* c[j ldc + i] = t[i ldt + j], or +=; i < rows, j < columns */
