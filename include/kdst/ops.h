@@ -43,6 +43,17 @@ KDST_API KDST_NODISCARD kdst_status kdst_matmul(kdst_tensor *a, kdst_tensor *b, 
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_linear(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, kdst_tensor **out);
 
+/** Affine map and ReLU in one pass: max(x weight^T + bias, 0).
+ *
+ *  @param      x       [N, I]
+ *  @param      weight  [O, I]
+ *  @param      bias    [O], nullable
+ *  @param[out] out     new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, another context), SHAPE, DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_linear_relu(
+    kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, kdst_tensor **out);
+
 /** Two-dimensional cross-correlation with zero padding.
  *
  *  Output side: floor((H + 2 padding - dilation (K - 1) - 1) / stride) + 1. With G groups, output channels

@@ -15,7 +15,7 @@ static const kdst__option options[] = {
 };
 const kdst__schema kdst__schema_layer_linear = {"layer.linear", options, KDST__COUNT(options), NULL, 0};
 
-static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+static kdst_status run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out)
 {
     kdst_tensor *weight = layer->tensors[0].tensor, *bias = layer->tensor_count > 1 ? layer->tensors[1].tensor : NULL;
     char text[KDST__SHAPE_TEXT];
@@ -27,10 +27,22 @@ static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE, "linear: input has %" PRId64 " features, layer expects %" PRId64,
             x->shape[1], weight->shape[1]);
-    return kdst_linear(x, weight, bias, out);
+    return (tail->relu ? kdst_linear_relu : kdst_linear)(x, weight, bias, out);
 }
 
-static const kdst__layer_kind kind = {.name = "linear", .bytes = sizeof(kdst_layer), .run = run};
+static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    return run_tail(layer, x, &(kdst__layer_tail){.relu = false}, out);
+}
+
+static bool takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)
+{
+    (void)layer;
+    return tail->relu && !tail->sum && !tail->moments;
+}
+
+static const kdst__layer_kind kind = {
+    .name = "linear", .bytes = sizeof(kdst_layer), .run = run, .takes_tail = takes_tail, .run_tail = run_tail};
 
 kdst_status kdst__layer_linear_new(
     kdst_context *ctx, int64_t in, int64_t out_features, const kdst__weighted_config *config, kdst_layer **out)

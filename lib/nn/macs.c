@@ -37,7 +37,7 @@ int64_t kdst__trace_macs(const kdst_trace *trace, int64_t op)
     const char *name = trace->graph.ops[op].op->name;
     const kdst__graph_value *x = kdst__trace_input(trace, op, 0), *w = kdst__trace_input(trace, op, 1);
     int64_t results = count_of(kdst__trace_output(trace, op), 0);
-    if (strcmp(name, "conv2d") == 0 || strcmp(name, "linear") == 0) return times(results, count_of(w, 1));
+    if (strcmp(name, "conv2d") == 0 || strncmp(name, "linear", 6) == 0) return times(results, count_of(w, 1));
     if (strcmp(name, "conv_transpose2d") == 0) return times(count_of(x, 0), count_of(w, 1));
     if (strcmp(name, "matmul") == 0) return times(results, x->shape[x->rank - 1]);
     if (strcmp(name, "lstm") == 0) return lstm(trace, op);

@@ -21,6 +21,12 @@ static kdst_status conv2d(const gradient_case *c, kdst_context *ctx, kdst_tensor
     return status;
 }
 
+static kdst_status linear_relu(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)c, (void)ctx;
+    return kdst_linear_relu(in[0], in[1], in[2], out);
+}
+
 /* Inputs: x, gamma, beta, addend. */
 static kdst_status batch_norm_relu(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
 {
@@ -43,6 +49,9 @@ const gradient_case fused_cases[] = {
     {"conv2d_relu", "3 by 3", conv2d, "...", {S4(2, 3, 5, 4), S4(5, 3, 3, 3), S1(5)}, {1, 1, 1, 1}},
     {"conv2d_relu", "stride 2", conv2d, "..0", {S4(2, 2, 7, 5), S4(3, 2, 3, 3), S0}, {2, 2, 1, 1}},
     {"conv2d_relu", "17 channels", conv2d, "...", {S4(1, 3, 4, 4), S4(17, 3, 1, 1), S1(17)}, {1, 1, 0, 0}},
+    {"linear_relu", "rows", linear_relu, "...", {S2(4, 5), S2(7, 5), S1(7)}, {0}},
+    {"linear_relu", "plain", linear_relu, "..0", {S2(3, 2), S2(5, 2), S0}, {0}},
+    {"linear_relu", "views", linear_relu, "ts.", {S2(6, 3), S2(9, 6), S1(4)}, {0}},
     {"batch_norm_relu", "rows", batch_norm_relu, "...0", {S2(7, 5), S1(5), S1(5), S0}, {0}},
     {"batch_norm_relu", "images", batch_norm_relu, "....", {S4(3, 2, 3, 5), S1(2), S1(2), S4(3, 2, 3, 5)}, {0}},
     {"batch_norm_relu", "plain", batch_norm_relu, ".00.", {S4(2, 3, 2, 4), S0, S0, S4(2, 3, 2, 4)}, {0}},
