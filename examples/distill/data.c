@@ -57,6 +57,7 @@ static bool make_context(experiment *e)
     kdst_options *options = NULL;
     kdst_status status = kdst_options_create(&options);
     if (!status && e->settings->threads) status = kdst_options_set_int(options, "threads", e->settings->threads);
+    if (!status) status = kdst_options_set_int(options, "exact_convolution", e->settings->exact);
     if (!status) status = kdst_context_create(options, &e->ctx);
     if (status) fprintf(stderr, "distill: no context: %s\n", options ? kdst_options_message(options) : kdst_status_name(status));
     kdst_options_release(options);

@@ -66,6 +66,7 @@ static const char *const help_text[] = {
     "  --patience N          ends a run after N epochs without a better test accuracy (default 0: never)\n"
     "                        mutual takes no --clip-norm, --average-decay, --patience, --mixup and --cutmix\n"
     "  --batch N             (default 128)           --threads N       (default: one per core)\n"
+    "  --exact               no Winograd convolution, which is faster and rounds a little more\n"
     "\n"
     "running\n"
     "  --config FILE         read options from an experiment file (JSON, the same names); later options win.\n"
@@ -254,6 +255,7 @@ static const option_row rows[] = {
     {.name = "average-decay", .kind = OPTION_NUMBER, .offset = TABLE(average_decay), .high = 0.9999999},
     {.name = "patience", .kind = OPTION_WHOLE, .offset = TABLE(patience), .high = 100000},
     {.name = "batch", .kind = OPTION_WHOLE, .offset = TABLE(batch), .low = 1, .high = 1000000},
+    {.name = "exact", .kind = OPTION_FLAG, .offset = TABLE(exact)},
     {.name = "threads", .kind = OPTION_WHOLE, .offset = TABLE(threads), .low = 1, .high = 1024, .transient = true},
     {.name = "preset", .kind = OPTION_PRESET, .set = set_preset},
     {.name = "resume", .kind = OPTION_FLAG, .offset = TABLE(resume), .transient = true},
@@ -326,6 +328,7 @@ void settings_fingerprint(const settings *s, int variant, bool is_teacher_net, c
         (long long)s->batch, s->optimizer, is_teacher_net ? s->teacher_rate : s->learning_rate, s->momentum, s->weight_decay,
         s->schedule, (long long)s->warmup_epochs);
     if (n < size) n += fingerprint_rest(s, out + n, (size_t)(size - n));
+    if (s->exact && n < size) n += snprintf(out + n, (size_t)(size - n), " exact=1");
     if (variant == MUTUAL && n < size) n += snprintf(out + n, (size_t)(size - n), " peers=%lld", (long long)s->peers);
     if (variant == ENSEMBLE && n < size) n += snprintf(out + n, (size_t)(size - n), " teachers=%lld", (long long)s->teachers);
     for (int i = 0; matches_features(variant) && i < s->tap_count && n < size; i++)

@@ -33,7 +33,7 @@ typedef struct settings {
     int64_t epochs, teacher_epochs, batch, threads, train_count, test_count, holdout, warmup_epochs, crop_padding, cutout, patience;
     double learning_rate, teacher_rate, momentum, weight_decay, dekd_accuracy, width, teacher_width;
     double clip_norm, average_decay, mixup, cutmix;
-    bool flip, no_decay_norms, resume, quiet, report_only, dry_run;
+    bool flip, no_decay_norms, exact, resume, quiet, report_only, dry_run;
     int64_t checkpoint_seconds;
     int64_t generations, teachers, peers; /* of born-again sequences, ensembles, mutual learning */
     char taps[MAX_TAPS][2][TAP_SIZE];     /* paths in student and teacher */
