@@ -255,7 +255,7 @@ START_TEST(gradients)
 {
     begin_blocked(_i % blocked_configurations());
     const shape *d = &shapes[_i / blocked_configurations()];
-    for (int what = 0; what<128; what += count_of(d)> 100000 ? 9 : 1)
+    for (int what = _i % 5; what < 128; what += count_of(d) > 100000 ? 11 : 5)
         check_gradients(d, what, what % 5 == 4 ? what / 5 % 8 : 7);
 }
 END_TEST
