@@ -20,7 +20,7 @@ extern "C" {
  *  @param      running_mean  [C], updated in training; nullable in training
  *  @param      running_var   [C], updated in training; nullable in training
  *  @param      options       nullable; schema "batch_norm": training 0 | 1 = 1, momentum [0,1] = 0.1, eps (0,inf) = 1e-5,
- *                            activation "none" | "relu" = "none"
+ *                            activation "none" | "relu" | "relu6" = "none"
  *  @param[out] out           new; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, option), SHAPE (also: one value a channel in training), DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */

@@ -63,7 +63,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_linear_relu(
  *  @param      weight   [O, C / groups, KH, KW]
  *  @param      bias     [O], nullable
  *  @param      options  nullable; schema "conv2d": stride [1,..) = 1, padding [0,..) = 0, dilation [1,..) = 1, each one number or
- *                       [vertical, horizontal]; groups [1,..) = 1, which divides C and O; activation "none" | "relu" = "none"
+ *                       [vertical, horizontal]; groups [1,..) = 1, which divides C and O; activation "none" | "relu" | "relu6" = "none"
  *  @param[out] out      new; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, another context, option), SHAPE, DTYPE, OUT_OF_MEMORY
  *  @thread context   @since 0.1 */

@@ -15,12 +15,9 @@
 /* [vertical, horizontal] */
 typedef struct kdst__conv2d_attrs {
     int64_t stride[2], padding[2], dilation[2], groups;
-    int32_t activation; /* kdst__fused_activation */
+    int32_t activation; /* KDST__FUSED_… (compute/compute.h) */
     int32_t moments;    /* 1: the statistics of a blocked result are wanted, for the batch norm behind it; no option */
 } kdst__conv2d_attrs;
-
-/* What conv2d and batch_norm can do in the same pass. */
-enum { KDST__FUSED_NONE, KDST__FUSED_RELU };
 
 /* [vertical, horizontal]; stride 0: the kernel. count_include_pad (1 as usual) is for means alone. */
 typedef struct kdst__pool2d_attrs {
@@ -94,8 +91,10 @@ kdst_status kdst__avg_pool2d_run(kdst_tensor *x, const kdst__pool2d_attrs *attrs
 kdst_status kdst__batch_norm_run(
     kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var,
     kdst_tensor *addend, const kdst__batch_norm_attrs *attrs, kdst_tensor **out);
-/* dy where not y <= 0, else 0, in the layout that both have: dy itself, overwritten, when nobody else has it, or a new tensor. */
-kdst_status kdst__relu_gradient(const char *name, const kdst_tensor *y, kdst_tensor *dy, kdst_tensor **out);
+/* dy where the activation rises at its result y, else 0, in the layout that both have: dy itself, overwritten, when nobody else has it, or a
+ * new tensor. */
+kdst_status kdst__fused_gradient(
+    const char *name, int32_t activation, const kdst_tensor *y, kdst_tensor *dy, kdst_tensor **out);
 kdst_status kdst__softplus_run(kdst_tensor *x, const kdst__softplus_attrs *attrs, kdst_tensor **out);
 kdst_status kdst__gelu_run(kdst_tensor *x, const kdst__gelu_attrs *attrs, kdst_tensor **out);
 /* Zero padding with another value. */

@@ -26,8 +26,8 @@ void kdst__blocked_to_plain(kdst__compute *cp, int64_t n, int64_t c, int64_t s, 
 /* What is done to a result while it is in the cache. */
 typedef struct kdst__conv_tail {
     const float *bias;  /* [O], nullable: added first */
-    int32_t relu;       /* 1: negative ones become 0 last; NaN stays */
-    double *mean, *var; /* [O], both or none: mean and biased variance over N, P, Q of what is written; relu is 0 then */
+    int32_t activation; /* KDST__FUSED_…, last */
+    double *mean, *var; /* [O], both or none: mean and biased variance over N, P, Q of what is written; no activation then */
 } kdst__conv_tail;
 
 /* Whether convolutions of this shape are to give blocked results: 1 where that pays. */
@@ -62,17 +62,17 @@ void kdst__blocked_sum(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const
 
 /* mean [C] and biased variance [C] over n and s. */
 void kdst__blocked_statistics(kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, double *mean, double *var);
-/* y = act(gamma (x - mean) inverse + beta + addend), act(v) = max(v, 0) with `relu`, NaN stays; gamma, beta [C], addend nullable. y may
+/* y = act(gamma (x - mean) inverse + beta + addend), act of `activation`, KDST__FUSED_…; gamma, beta [C], addend nullable. y may
  * be x or addend. */
 void kdst__blocked_normalise(
     kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, const double *mean, const double *inverse,
-    const float *gamma, const float *beta, const float *addend, int32_t relu, float *y);
+    const float *gamma, const float *beta, const float *addend, int32_t activation, float *y);
 
 typedef struct kdst__blocked_norm_gradient {
     int64_t n, c, s;
     int32_t training;            /* 1: mean and inverse are of x itself */
     const float *x, *dy;
-    int32_t relu;                /* 1: dy counts only where not y <= 0 */
+    int32_t activation;          /* dy counts only where it rises: relu not y <= 0, relu6 0 < y < 6 */
     const float *y;              /* nullable: y = gamma (x - mean) inverse + beta, without an addend, is computed again */
     const double *mean, *inverse; /* [C] */
     const float *gamma, *beta;   /* [C], nullable; beta is for the mask alone */
@@ -81,7 +81,7 @@ typedef struct kdst__blocked_norm_gradient {
     float *dgamma, *dbeta;       /* [C], nullable, added to */
 } kdst__blocked_norm_gradient;
 
-/* g = dy, with relu dy (y > 0); d_addend = g; dbeta += sum g, dgamma += sum g xhat;
+/* g = dy act'(y); d_addend = g; dbeta += sum g, dgamma += sum g xhat;
  * dx = gamma inverse (g - mean(g) - xhat mean(g xhat)) in training, else gamma inverse g. */
 kdst_status kdst__blocked_normalise_backward(kdst__compute *cp, const kdst__blocked_norm_gradient *g);
 

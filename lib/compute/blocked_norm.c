@@ -17,7 +17,7 @@ typedef struct job {
     int64_t first, groups; /* unit (b, i): block first + b, group i of the images */
     const float *x, *gamma, *beta, *addend;
     const double *mean, *inverse;
-    int32_t relu;
+    int32_t activation;
     float *y;
     double *out_mean, *out_var;
     const kdst__blocked_norm_gradient *g;
@@ -159,12 +159,13 @@ static void normalise_piece(void *arg, int64_t piece, int32_t worker)
     kdst__piece_range(j->n, j->groups, piece % j->groups, &begin, &end);
     kdst__piece_range(j->blocks, j->pieces / j->groups, piece / j->groups, &block, &last);
     j->cp->blocked->blocked_normalise(
-        j->c, j->s, block, last, begin, end, j->x, j->mean, j->inverse, j->gamma, j->beta, j->addend, j->relu, j->y);
+        j->c, j->s, block, last, begin, end, j->x, j->mean, j->inverse, j->gamma, j->beta, j->addend, j->activation,
+        j->y);
 }
 
 void kdst__blocked_normalise(
     kdst__compute *cp, int64_t n, int64_t c, int64_t s, const float *x, const double *mean, const double *inverse,
-    const float *gamma, const float *beta, const float *addend, int32_t relu, float *y)
+    const float *gamma, const float *beta, const float *addend, int32_t activation, float *y)
 {
     job j = {
         .cp = cp,
@@ -177,7 +178,7 @@ void kdst__blocked_normalise(
         .gamma = gamma,
         .beta = beta,
         .addend = addend,
-        .relu = relu,
+        .activation = activation,
         .y = y};
     j.blocks = blocks_of(cp, c);
     if (n == 0 || j.blocks == 0) return;
@@ -266,7 +267,8 @@ kdst_status kdst__blocked_normalise_backward(kdst__compute *cp, const kdst__bloc
 {
     kdst__moments unit[KDST__UNITS];
     job j = {.cp = cp, .n = g->n, .c = g->c, .s = g->s, .blocks = blocks_of(cp, g->c), .g = g, .unit = unit};
-    const int64_t work = g->n * g->s * cp->lanes, bytes = work * (g->relu && g->y ? 3 : 2) * (int64_t)sizeof(float);
+    const int64_t work = g->n * g->s * cp->lanes,
+                  bytes = work * (g->activation && g->y ? 3 : 2) * (int64_t)sizeof(float);
     if (work == 0 || j.blocks == 0) return KDST_STATUS_OK;
     if (j.blocks >= MANY || j.blocks * work < 4 * GRAIN) {
         j.pieces = kdst__pieces(j.blocks, kdst__divide_up(GRAIN, work + 1));

@@ -111,6 +111,15 @@ kdst_status kdst__conv2d_backward_weights(
 
 /* ---- elementwise ---- */
 
+/* What convolutions and batch norms do to a result in the same pass: nothing, max(y, 0), min(max(y, 0), 6). NaN stays NaN. */
+enum { KDST__FUSED_NONE, KDST__FUSED_RELU, KDST__FUSED_RELU6 };
+
+/* y = act(y) */
+void kdst__activate(kdst__compute *cp, int32_t dtype, int32_t activation, int64_t n, void *y);
+/* g = dy where act rises, which y = act(x) tells: relu not y <= 0, relu6 0 < y < 6; with none dy. g may be dy. */
+void kdst__activation_mask(
+    kdst__compute *cp, int32_t dtype, int32_t activation, int64_t n, const void *y, const void *dy, void *g);
+
 void kdst__fill(kdst__compute *cp, int32_t dtype, int64_t n, double value, void *y);
 void kdst__scale(kdst__compute *cp, int32_t dtype, int64_t n, double alpha, void *y);                          /* y *= alpha */
 void kdst__add_into(kdst__compute *cp, int32_t dtype, int64_t n, double alpha, const void *x, void *y);        /* y += alpha x */

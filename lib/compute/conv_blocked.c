@@ -82,7 +82,7 @@ static kdst_status general_forward(
     kdst_status status = plain_of(cp, s->n, s->c, s->h * s->w, x_plain, x, &of_x, &plain);
     if (!status) status = copy_create(cp, s->n, s->o, s->p * s->q, &of_y);
     if (!status) status = kdst__conv2d_forward(cp, KDST__F32, s, plain, w, tail ? tail->bias : NULL, 0, of_y.data);
-    if (!status && tail && tail->relu) kdst__relu(cp, KDST__F32, s->n * s->o * s->p * s->q, of_y.data, of_y.data);
+    if (!status && tail) kdst__activate(cp, KDST__F32, tail->activation, s->n * s->o * s->p * s->q, of_y.data);
     if (!status && tail && tail->mean)
         kdst__batch_norm_statistics(cp, KDST__F32, s->n, s->o, s->p * s->q, of_y.data, tail->mean, tail->var);
     if (!status) kdst__blocked_from_plain(cp, s->n, s->o, s->p * s->q, of_y.data, y);

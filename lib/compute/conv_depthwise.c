@@ -13,7 +13,7 @@ typedef struct job {
     kdst__compute *cp;
     const kdst__conv2d_shape *s;
     kdst__depth d;
-    int32_t relu, add;
+    int32_t activation, add;
     int64_t taps, groups, pieces;
     int64_t *numbers; /* lists of both axes */
     float *packed;    /* [blocks, taps + 1, B] */
@@ -170,7 +170,7 @@ static void convolve_piece(void *arg, int64_t piece, int32_t worker)
     int64_t begin, end;
     kdst__piece_range(j->s->n, j->groups, piece % j->groups, &begin, &end);
     j->cp->blocked->conv_depthwise(
-        &j->d, block, begin, end, j->x, j->packed + block * (j->taps + 1) * lanes, j->relu, j->add, j->y,
+        &j->d, block, begin, end, j->x, j->packed + block * (j->taps + 1) * lanes, j->activation, j->add, j->y,
         frame_of(j, worker));
     if (j->moments)
         j->cp->blocked->blocked_statistics(
@@ -211,7 +211,7 @@ kdst_status kdst__conv_depthwise_forward(
     const kdst__conv_tail *tail, float *y)
 {
     kdst__moments moments[KDST__UNITS];
-    job j = {.cp = cp, .s = s, .x = x, .y = y, .relu = tail && tail->relu};
+    job j = {.cp = cp, .s = s, .x = x, .y = y, .activation = tail ? tail->activation : KDST__FUSED_NONE};
     float *copy = NULL;
     size_t bytes = 0;
     kdst_status status = begin(&j, 0);

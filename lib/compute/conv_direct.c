@@ -23,7 +23,7 @@ typedef struct sum {
     int64_t x_group;         /* blocks of x */
     const float *x, *w, *bias;
     int64_t w_group, w_lane, w_channel; /* strides of the weights as they are given */
-    int32_t add, relu;
+    int32_t add, activation;
     float *y;
     int64_t *offsets, *from,
         *lists; /* [taps (rows + columns)], [k], [threads, taps (points + 1)]; one block of memory */
@@ -228,7 +228,7 @@ static void sum_panel(const sum *s, int64_t panel, int64_t span, int64_t begin, 
         .list = s->lists + worker * s->d.taps * (s->points + 1)};
     do {
         run.last = kdst__least(run.first + s->chunk, blocks);
-        run.relu = s->relu && run.last == blocks;
+        run.activation = run.last == blocks ? s->activation : KDST__FUSED_NONE;
         s->cp->blocked->direct_sum(&s->d, &run);
         run.first = run.last;
         run.add = 1;
@@ -326,7 +326,7 @@ kdst_status kdst__conv_direct_forward(
         .x = source.x,
         .w = w,
         .bias = tail ? tail->bias : NULL,
-        .relu = tail ? tail->relu : 0,
+        .activation = tail ? tail->activation : KDST__FUSED_NONE,
         .y = y,
         .w_group = o * c * kernel,
         .w_lane = c * kernel,

@@ -24,7 +24,8 @@ typedef struct kdst__direct_run {
     int64_t first, last; /* blocks of the sum */
     const float *x, *w;  /* x at its first block; w [blocks][taps][depth][vectors][B] */
     const float *bias;   /* [vectors, B], nullable: what the sum begins with */
-    int32_t add, relu;   /* add: it begins with y; relu: what ends negative becomes 0 */
+    int32_t add;         /* it begins with y */
+    int32_t activation;  /* KDST__FUSED_…, at the end */
     int64_t valid;       /* lanes of the last vector that are written, 0 behind */
     float *y;            /* at its first block */
     int64_t *list;       /* scratch [taps (points + 1)] */

@@ -27,7 +27,7 @@ typedef struct job {
     int64_t tiles, units; /* of g.block tiles each */
     int64_t source_blocks, blocks, groups, depths;
     int64_t lane_step, depth_step;
-    int32_t turned, relu, add;
+    int32_t turned, activation, add;
     const float *x, *w, *bias;
     const float *ready;   /* transformed weights of all, nullable */
     float *y, *u, *v, *m; /* u and v: for all or a worker each, m: a worker each */
@@ -98,8 +98,8 @@ static void unit_results(const job *j, int64_t unit, int64_t group, const float 
     for (int64_t r = 0; r < wide; r++) {
         const int64_t b = group * KDST__WINOGRAD_GROUP + r;
         k->winograd_results(
-            &j->g, b, begin, end, m + r * j->g.block * lanes, j->bias ? j->bias + b * lanes : NULL, j->relu, j->add,
-            j->sums ? j->sums + (unit * j->blocks + b) * 3 * lanes : NULL, j->y);
+            &j->g, b, begin, end, m + r * j->g.block * lanes, j->bias ? j->bias + b * lanes : NULL, j->activation,
+            j->add, j->sums ? j->sums + (unit * j->blocks + b) * 3 * lanes : NULL, j->y);
     }
 }
 
@@ -267,7 +267,7 @@ kdst_status kdst__conv_winograd_forward_packed(
 {
     job j = forward_job(cp, s, w);
     j.ready = packed;
-    j.relu = tail ? tail->relu : 0;
+    j.activation = tail ? tail->activation : KDST__FUSED_NONE;
     j.bias = tail ? tail->bias : NULL;
     j.x = x;
     j.y = y;

@@ -32,10 +32,22 @@ static void run(job *j)
 
 #define AT(x) kdst__at(j->dtype, j->x, begin)
 
-static void fill_part(const job *j, int64_t begin, int64_t n) { KDST__CALL(j->cp, j->dtype, fill, n, j->alpha, AT(y)); }
-static void scale_part(const job *j, int64_t begin, int64_t n) { KDST__CALL(j->cp, j->dtype, scale, n, j->alpha, AT(y)); }
-static void axpy_part(const job *j, int64_t begin, int64_t n) { KDST__CALL(j->cp, j->dtype, axpy, n, j->alpha, AT(a), AT(y)); }
-static void relu_part(const job *j, int64_t begin, int64_t n) { KDST__CALL(j->cp, j->dtype, relu, n, AT(a), AT(y)); }
+static void fill_part(const job *j, int64_t begin, int64_t n)
+{
+    KDST__CALL(j->cp, j->dtype, fill, n, j->alpha, AT(y));
+}
+static void scale_part(const job *j, int64_t begin, int64_t n)
+{
+    KDST__CALL(j->cp, j->dtype, scale, n, j->alpha, AT(y));
+}
+static void axpy_part(const job *j, int64_t begin, int64_t n)
+{
+    KDST__CALL(j->cp, j->dtype, axpy, n, j->alpha, AT(a), AT(y));
+}
+static void relu_part(const job *j, int64_t begin, int64_t n)
+{
+    KDST__CALL(j->cp, j->dtype, relu, n, AT(a), AT(y));
+}
 
 static void relu_backward_part(const job *j, int64_t begin, int64_t n)
 {
@@ -45,6 +57,11 @@ static void relu_backward_part(const job *j, int64_t begin, int64_t n)
 static void relu_mask_part(const job *j, int64_t begin, int64_t n)
 {
     KDST__CALL(j->cp, j->dtype, relu_mask, n, AT(a), AT(b), AT(y));
+}
+
+static void relu6_mask_part(const job *j, int64_t begin, int64_t n)
+{
+    KDST__CALL(j->cp, j->dtype, relu6_mask, n, AT(a), AT(b), AT(y));
 }
 
 static void copy_part(const job *j, int64_t begin, int64_t n)
@@ -92,6 +109,23 @@ void kdst__relu_mask(kdst__compute *cp, int32_t dtype, int64_t n, const void *y,
     run(&(job){.cp = cp, .dtype = dtype, .n = n, .a = y, .b = dy, .y = g, .part = relu_mask_part});
 }
 
+void kdst__activate(kdst__compute *cp, int32_t dtype, int32_t activation, int64_t n, void *y)
+{
+    if (activation == KDST__FUSED_RELU) kdst__relu(cp, dtype, n, y, y);
+    if (activation == KDST__FUSED_RELU6) kdst__unary(cp, dtype, KDST__UNARY_RELU6, n, 0, 0, y, y);
+}
+
+void kdst__activation_mask(
+    kdst__compute *cp, int32_t dtype, int32_t activation, int64_t n, const void *y, const void *dy, void *g)
+{
+    if (activation == KDST__FUSED_RELU6)
+        run(&(job){.cp = cp, .dtype = dtype, .n = n, .a = y, .b = dy, .y = g, .part = relu6_mask_part});
+    else if (activation == KDST__FUSED_RELU)
+        kdst__relu_mask(cp, dtype, n, y, dy, g);
+    else if (g != dy)
+        kdst__copy(cp, dtype, n, 1, dy, g);
+}
+
 void kdst__copy(kdst__compute *cp, int32_t dtype, int64_t n, double alpha, const void *x, void *y)
 {
     run(&(job){.cp = cp, .dtype = dtype, .n = n, .alpha = alpha, .a = x, .y = y, .part = copy_part});
@@ -105,11 +139,29 @@ void kdst__mask(kdst__compute *cp, int32_t dtype, int64_t n, const void *x, cons
 void kdst__mask_backward(
     kdst__compute *cp, int32_t dtype, int64_t n, const void *dy, const uint8_t *mask, double scale, void *dx)
 {
-    run(&(job){.cp = cp, .dtype = dtype, .n = n, .alpha = scale, .a = dy, .mask = mask, .y = dx, .accumulate = 1, .part = mask_part});
+    run(&(job){
+        .cp = cp,
+        .dtype = dtype,
+        .n = n,
+        .alpha = scale,
+        .a = dy,
+        .mask = mask,
+        .y = dx,
+        .accumulate = 1,
+        .part = mask_part});
 }
 
 void kdst__binary(
     kdst__compute *cp, int32_t dtype, int32_t op, int64_t n, const void *a, const void *b, int32_t accumulate, void *y)
 {
-    run(&(job){.cp = cp, .dtype = dtype, .op = op, .n = n, .a = a, .b = b, .accumulate = accumulate, .y = y, .part = binary_part});
+    run(&(job){
+        .cp = cp,
+        .dtype = dtype,
+        .op = op,
+        .n = n,
+        .a = a,
+        .b = b,
+        .accumulate = accumulate,
+        .y = y,
+        .part = binary_part});
 }

@@ -118,9 +118,10 @@ static const struct {
     {{KIND(identity)}, {NULL}},
 };
 
-bool kdst__layer_is_relu(const kdst_layer *layer)
+int32_t kdst__layer_fused_activation(const kdst_layer *layer)
 {
-    return layer->kind->run == run_relu;
+    if (layer->kind->run == run_relu) return KDST__FUSED_RELU;
+    return layer->kind->run == run_relu6 ? KDST__FUSED_RELU6 : KDST__FUSED_NONE;
 }
 
 static kdst_status create(kdst_context *ctx, int32_t kind, const kdst__activation_config *config, kdst_layer **out)

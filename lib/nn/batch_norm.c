@@ -42,8 +42,7 @@ static kdst_status run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer
             layer->base.ctx, KDST_STATUS_SHAPE, "residual: the body gives %s, the shortcut %s",
             kdst__shape_text(x->rank, x->shape, text),
             kdst__shape_text(tail->addend->rank, tail->addend->shape, of_addend));
-    const kdst__batch_norm_attrs attrs = {
-        kdst__layer_is_training(layer), bn->momentum, bn->eps, tail->relu ? KDST__FUSED_RELU : KDST__FUSED_NONE};
+    const kdst__batch_norm_attrs attrs = {kdst__layer_is_training(layer), bn->momentum, bn->eps, tail->activation};
     kdst_status status = kdst__batch_norm_run(x, bn->weight, bn->bias, bn->mean, bn->var, tail->addend, &attrs, out);
     if (status == KDST_STATUS_OK && kdst__layer_is_training(layer) && !kdst__tracing(layer->base.ctx)) {
         int32_t *count = kdst__tensor_data(bn->count);

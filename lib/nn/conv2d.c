@@ -42,14 +42,14 @@ static kdst_status run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE, "conv2d: input has %" PRId64 " channels, layer expects %" PRId64,
             x->shape[1], channels);
-    attrs.activation = tail->relu ? KDST__FUSED_RELU : KDST__FUSED_NONE;
+    attrs.activation = tail->activation;
     attrs.moments = tail->moments;
     return kdst__conv2d_run(x, weight, bias, &attrs, out);
 }
 
 static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
-    return run_tail(layer, x, &(kdst__layer_tail){.relu = false}, out);
+    return run_tail(layer, x, &(kdst__layer_tail){.sum = false}, out);
 }
 
 static bool takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)

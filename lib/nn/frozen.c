@@ -180,7 +180,8 @@ static kdst_status run_blocked(
 {
     kdst_tensor *x = inputs[0];
     kdst_context *ctx = x->base.ctx;
-    const kdst__conv_tail tail = {.bias = inputs[2] == NULL ? NULL : kdst__tensor_data(inputs[2]), .relu = step->relu};
+    const kdst__conv_tail tail = {
+        .bias = inputs[2] == NULL ? NULL : kdst__tensor_data(inputs[2]), .activation = step->activation};
     kdst_status status =
         kdst__tensor_new_blocked(ctx, "conv2d", (int64_t[]){shape->n, shape->o, shape->p, shape->q}, out);
     if (status != KDST_STATUS_OK) return status;
@@ -204,14 +205,12 @@ run_plain(const kdst__step *step, const kdst__conv2d_shape *shape, kdst_tensor *
             kdst__tensor_compute(x), x->dtype, shape, kdst__tensor_data(x), kdst__tensor_data(inputs[1]), &step->panels,
             bias, 0, kdst__tensor_data(*out)))
         return kdst__fail_memory(ctx, "conv2d");
-    if (step->relu) {
-        void *y = kdst__tensor_data(*out);
-        kdst__relu(kdst__tensor_compute(x), x->dtype, kdst__tensor_count(*out), y, y);
-    }
+    kdst__activate(
+        kdst__tensor_compute(x), x->dtype, step->activation, kdst__tensor_count(*out), kdst__tensor_data(*out));
     return KDST_STATUS_OK;
 }
 
-/* A convolution: shape rule, layout, result with bias and ReLU. */
+/* A convolution: shape rule, layout, result with bias and activation. */
 static kdst_status
 run_conv2d(const kdst__plan *plan, const kdst__step *step, kdst_tensor **inputs, kdst_context *ctx, kdst_tensor **out)
 {
@@ -252,7 +251,7 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
     const kdst__step *step = &plan->steps[index];
     kdst_status status = KDST_STATUS_OK;
     kdst_tensor *y = NULL;
-    bool done = false; /* the ReLU, by the convolution */
+    bool done = false; /* the activation, by the convolution */
     for (int32_t i = 0; i < step->count; i++) {
         int64_t slot = plan->inputs[step->first_input + i];
         inputs[i] = slot < 0 ? NULL : frozen->weights[slot] != NULL ? frozen->weights[slot] : slots[slot];
@@ -270,8 +269,8 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
         status = run_op(step, inputs, frozen->base.ctx, &y);
     }
     if (status != KDST_STATUS_OK) return status;
-    if (step->relu && !done)
-        kdst__relu(kdst__tensor_compute(y), y->dtype, kdst__tensor_room(y), kdst__tensor_data(y), kdst__tensor_data(y));
+    if (step->activation && !done)
+        kdst__activate(kdst__tensor_compute(y), y->dtype, step->activation, kdst__tensor_room(y), kdst__tensor_data(y));
     slots[step->output] = y;
     for (int32_t i = 0; i < step->count; i++) {
         int64_t slot = plan->inputs[step->first_input + i];

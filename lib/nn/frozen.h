@@ -15,7 +15,7 @@ typedef struct kdst__step {
     int32_t count;
     int64_t first_input; /* in `inputs` of the plan */
     int64_t output;      /* slot */
-    bool relu;           /* in place, on the result */
+    int32_t activation;  /* KDST__FUSED_…, in place, on the result */
     bool in_place;       /* add: into the first input */
     bool dropped;        /* folded into another one */
     /* conv2d: its weights, packed once, for a plain result or for one in blocked channels; NULL: not packed */

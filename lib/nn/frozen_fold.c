@@ -4,7 +4,7 @@
  * A batch norm in evaluation mode behind a convolution or an affine map that nobody else reads:
  *   gamma (W x + b - mean) / sqrt(var + eps) + beta = W' x + b',  W'[o] = s_o W[o],  b'_o = s_o (b_o - mean_o) + beta_o,
  *   s_o = gamma_o / sqrt(var_o + eps); computed in double.
- * A ReLU on a result that nobody else reads works on it; so does a sum on its first operand.
+ * A ReLU or ReLU6 on a result that nobody else reads works on it; so does a sum on its first operand.
  */
 #include "nn/frozen.h"
 
@@ -71,7 +71,7 @@ static void put(kdst_tensor *t, int64_t i, double value)
 static bool can_fold(const kdst__plan *plan, const kdst__step *bn, const kdst__step *product)
 {
     const kdst__option *training = &bn->op->attr_schema->options[0];
-    if (product == NULL || (!is(product, "conv2d") && !is(product, "linear")) || product->relu) return false;
+    if (product == NULL || (!is(product, "conv2d") && !is(product, "linear")) || product->activation) return false;
     if (product->op == &kdst__op_conv2d_relu || bn->op != &kdst__op_batch_norm) return false;
     if (*(const int64_t *)((const char *)bn->attrs + training->offset) != 0 || uses(plan, product->output) != 1)
         return false;
@@ -164,13 +164,19 @@ static bool same_shape(const kdst__slot_info *a, const kdst__slot_info *b)
     return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
 }
 
+static int32_t activation_of(const kdst__step *step)
+{
+    if (is(step, "relu")) return KDST__FUSED_RELU;
+    return is(step, "relu6") ? KDST__FUSED_RELU6 : KDST__FUSED_NONE;
+}
+
 static void mark_in_place(kdst__plan *plan)
 {
     for (int64_t i = 0; i < plan->step_count; i++) {
         kdst__step *step = &plan->steps[i];
-        if (is(step, "relu") && is_scratch(plan, *input(plan, step, 0))) {
-            kdst__step *from = source(plan, *input(plan, step, 0));
-            from->relu = true;
+        kdst__step *from = activation_of(step) ? source(plan, *input(plan, step, 0)) : NULL;
+        if (from != NULL && is_scratch(plan, from->output) && !from->activation) {
+            from->activation = activation_of(step);
             from->output = step->output;
             step->dropped = true;
         } else if (is(step, "add")) {

@@ -29,10 +29,11 @@ typedef struct kdst__layer_ports {
     int64_t outputs;
 } kdst__layer_ports;
 
-/* What a container wants done to the one result of a child in the same pass: act(child(x) + addend), act max(., 0) or nothing. */
+/* What a container wants done to the one result of a child in the same pass: act(child(x) + addend). */
 typedef struct kdst__layer_tail {
     kdst_tensor *addend; /* of the child's result's shape, or NULL; `sum` then */
-    bool sum, relu;
+    bool sum;
+    int32_t activation; /* KDST__FUSED_… */
     bool moments; /* the statistics of the result are wanted: a batch norm in training comes next */
 } kdst__layer_tail;
 
@@ -129,9 +130,9 @@ kdst_status
 kdst__layer_run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out);
 /* Nobody asks for the layer's own output. */
 bool kdst__layer_unobserved(const kdst_layer *layer);
-/* A convolution; a relu activation; a batch norm that will use the statistics of its input. */
+/* A convolution; an activation that others can do in their pass, KDST__FUSED_…; a batch norm that will use the statistics of its input. */
 bool kdst__layer_is_conv2d(const kdst_layer *layer);
-bool kdst__layer_is_relu(const kdst_layer *layer);
+int32_t kdst__layer_fused_activation(const kdst_layer *layer);
 bool kdst__layer_wants_moments(const kdst_layer *layer);
 void kdst__layer_set_training(kdst_layer *layer, bool training);
 /* Training mode counts unless the layer is fixed or the context in an evaluation scope (kdst__eval_push). */

@@ -27,18 +27,18 @@ static kdst_status run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE, "linear: input has %" PRId64 " features, layer expects %" PRId64,
             x->shape[1], weight->shape[1]);
-    return (tail->relu ? kdst_linear_relu : kdst_linear)(x, weight, bias, out);
+    return (tail->activation ? kdst_linear_relu : kdst_linear)(x, weight, bias, out);
 }
 
 static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
-    return run_tail(layer, x, &(kdst__layer_tail){.relu = false}, out);
+    return run_tail(layer, x, &(kdst__layer_tail){.sum = false}, out);
 }
 
 static bool takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)
 {
     (void)layer;
-    return tail->relu && !tail->sum && !tail->moments;
+    return tail->activation == KDST__FUSED_RELU && !tail->sum && !tail->moments;
 }
 
 static const kdst__layer_kind kind = {

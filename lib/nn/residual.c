@@ -29,9 +29,14 @@ static kdst_status run_shortcut(kdst_layer *layer, kdst_tensor *x, kdst_tensor *
     return KDST_STATUS_OK;
 }
 
+static int32_t fused(const kdst_layer *layer)
+{
+    return ((const residual *)layer)->activation ? KDST__FUSED_RELU : KDST__FUSED_NONE;
+}
+
 static kdst_status run_joined(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
-    kdst__layer_tail tail = {.sum = true, .relu = ((residual *)layer)->activation};
+    kdst__layer_tail tail = {.sum = true, .activation = fused(layer)};
     kdst_status status = run_shortcut(layer, x, &tail.addend);
     if (status == KDST_STATUS_OK) status = kdst__layer_run_tail(layer->children[0], x, &tail, out);
     kdst_tensor_release(tail.addend);
@@ -40,7 +45,7 @@ static kdst_status run_joined(kdst_layer *layer, kdst_tensor *x, kdst_tensor **o
 
 static kdst_status run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
-    const kdst__layer_tail tail = {.sum = true, .relu = ((residual *)layer)->activation};
+    const kdst__layer_tail tail = {.sum = true, .activation = fused(layer)};
     if (kdst__layer_takes_tail(layer->children[0], &tail)) return run_joined(layer, x, out);
     kdst_tensor *straight = NULL, *around = NULL, *sum = NULL;
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];

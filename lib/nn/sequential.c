@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sequential: its children one after the other, each on all outputs of the one in front; without children the identity.
  *
- * So it takes what its first child takes and gives what its last child gives. A child runs together with a relu behind it, a
+ * So it takes what its first child takes and gives what its last child gives. A child runs together with a relu or relu6 behind it, a
  * convolution with the statistics of the batch norm behind it, and the last child with what the container around wants done
  * to the result, when the child can and nobody asks for what lies between.
  */
@@ -33,9 +33,9 @@ static int64_t plan_tail(const kdst_layer *layer, int64_t i, const kdst__layer_t
         if (end != NULL) *out = *end;
         return 1;
     }
-    out->relu = kdst__layer_is_relu(next) && kdst__layer_unobserved(next);
-    if (out->relu && (end == NULL || i + 2 < layer->child_count) && kdst__layer_takes_tail(child, out)) return 2;
-    out->relu = false;
+    if (kdst__layer_unobserved(next)) out->activation = kdst__layer_fused_activation(next);
+    if (out->activation && (end == NULL || i + 2 < layer->child_count) && kdst__layer_takes_tail(child, out)) return 2;
+    out->activation = KDST__FUSED_NONE;
     out->moments =
         kdst__layer_wants_moments(next) && kdst__layer_takes_tail(child, &(kdst__layer_tail){.moments = true});
     return 1;
@@ -55,7 +55,7 @@ static kdst_status run_children(
         kdst__layer_tail tail;
         kdst__layer_get_ports(child, &ports);
         done = plan_tail(layer, i, end, &tail);
-        if (tail.relu || tail.sum || tail.moments)
+        if (tail.activation || tail.sum || tail.moments)
             status = kdst__layer_run_tail(child, now[0], &tail, next);
         else
             status = kdst__layer_run_many(child, now, count, next);

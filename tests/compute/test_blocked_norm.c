@@ -101,7 +101,7 @@ static double *inverses(const shape *d, const array *x, double *mean)
     return inverse;
 }
 
-/* what: bits 1 gamma, 2 beta, 4 addend, 8 relu; place: 0 y is new, 1 it is x, 2 the addend */
+/* what: bits 1 gamma, 2 beta, 4 addend, 8 an activation, 16 relu6 instead of relu; place: 0 y is new, 1 it is x, 2 the addend */
 static void check_normalise(const shape *d, int kind, int what, int place)
 {
     array *x = image(d, kind, kind + 1), *gamma = random_array(d->c, 5), *beta = random_array(d->c, 6);
@@ -111,6 +111,8 @@ static void check_normalise(const shape *d, int kind, int what, int place)
     double *mean = numbers(d->c), *inverse = inverses(d, x, mean), *expected = numbers(x->count),
            *bound = numbers(x->count);
     const double *g = what & 1 ? gamma->values : NULL, *b = what & 2 ? beta->values : NULL;
+    for (int64_t i = 0; i < d->c && what & 16; i++)
+        set_element(gamma, i, 8 * gamma->values[i]);
     if (what & 8 && x->count > 3) {
         set_element(x, 2, NAN);
         set_element(blocked, blocked_place(d->c, d->s, 2), NAN);
@@ -125,10 +127,15 @@ static void check_normalise(const shape *d, int kind, int what, int place)
             fabs(x->values[i] - mean[c]) * factor + (b ? fabs(b[c]) : 0) + fabs(more) + unit * fabs(mean[c]) * factor);
         expected[i] += more;
         if (what & 8 && expected[i] < 0) expected[i] = 0;
+        if (what & 16 && expected[i] > 6) expected[i] = 6;
     }
     kdst__blocked_normalise(
         cp, d->n, d->c, d->s, blocked->data, mean, inverse, g ? gamma->data : NULL, b ? beta->data : NULL,
-        what & 4 ? added->data : NULL, what & 8 ? 1 : 0, y->data);
+        what & 4 ? added->data : NULL,
+        what & 16      ? KDST__FUSED_RELU6
+            : what & 8 ? KDST__FUSED_RELU
+                       : KDST__FUSED_NONE,
+        y->data);
     expect_blocked(y, d->n, d->c, d->s, expected, bound, "normalise");
     drop_arrays();
 }
@@ -137,7 +144,7 @@ START_TEST(normalisation)
 {
     begin_blocked(_i % blocked_configurations());
     const shape *d = &shapes[_i / blocked_configurations()];
-    for (int what = 0; what < 16; what++)
+    for (int what = 0; what < 32; what += what == 15 ? 9 : 1) /* an activation is one of them */
         for (int place = 0; place < (what & 4 ? 3 : 2); place++)
             check_normalise(d, what % 3, what, place);
 }
@@ -152,7 +159,8 @@ enum {
     NO_GAMMA = 8,
     ADDEND = 16,     /* d_addend is wanted, */
     ADD_ADDEND = 32, /* added to, */
-    PLACE = 64       /* or, without either of the additions, it or dx is dy itself */
+    PLACE = 64,      /* or, without either of the additions, it or dx is dy itself */
+    SIX = 128        /* the mask is that of relu6 */
 };
 
 /* What errors are measured by: the same sums of absolute values. */
@@ -185,12 +193,12 @@ static double *sum_bounds(double *size, int64_t count)
     return size;
 }
 
-/* y of a relu: about half of it 0, some NaN */
-static array *result_of_relu(int64_t count)
+/* y of a relu6: about half of it 0, some of it 6, some NaN */
+static array *result_of_activation(int64_t count)
 {
     array *y = random_array(count, 11);
     for (int64_t i = 0; i < count; i++)
-        set_element(y, i, i % 13 == 5 ? NAN : y->values[i] < 0 ? 0 : y->values[i]);
+        set_element(y, i, i % 13 == 5 ? NAN : i % 3 == 1 ? 6 : y->values[i] < 0 ? 0 : y->values[i]);
     return y;
 }
 
@@ -200,7 +208,7 @@ static void check_gradients(const shape *d, int what, int wanted)
     const int64_t count = count_of(d);
     const int add_dx = what & ADD_DX ? 1 : 0, takes_addend = what & ADDEND ? 1 : 0;
     const int add_addend = takes_addend && what & ADD_ADDEND;
-    array *x = image(d, what % 3, what), *dy = random_array(count, 4), *y = result_of_relu(count);
+    array *x = image(d, what % 3, what), *dy = random_array(count, 4), *y = result_of_activation(count);
     array *gamma = random_array(d->c, 5), *dx = random_array(count, 7), *dgamma = random_array(d->c, 8);
     array *dbeta = random_array(d->c, 9), *d_addend = random_array(count, 10);
     array *x_b = blocked_array(d->n, d->c, d->s, x->values), *dy_b = blocked_array(d->n, d->c, d->s, dy->values);
@@ -217,7 +225,9 @@ static void check_gradients(const shape *d, int what, int wanted)
     double *addend_want = add_addend ? values_of(d_addend) : numbers(count);
     const double *factor = what & NO_GAMMA ? NULL : gamma->values;
     for (int64_t i = 0; i < count; i++) {
-        g[i] = what & MASK && y->values[i] <= 0 ? 0 : dy->values[i];
+        const double v = y->values[i];
+        const int passes = what & SIX ? v > 0 && v < 6 : !(v <= 0);
+        g[i] = what & MASK && !passes ? 0 : dy->values[i];
         addend_want[i] += g[i];
         addend_bound[i] = add_addend ? chain_bound(unit, 1, fabs(addend_want[i])) : 0;
     }
@@ -232,7 +242,9 @@ static void check_gradients(const shape *d, int what, int wanted)
         .training = what & TRAINING,
         .x = x_b->data,
         .dy = dy_b->data,
-        .relu = what & MASK ? 1 : 0,
+        .activation = !(what & MASK) ? KDST__FUSED_NONE
+            : what & SIX             ? KDST__FUSED_RELU6
+                                     : KDST__FUSED_RELU,
         .y = what & MASK ? y_b->data : NULL,
         .mean = mean,
         .inverse = inverse,
@@ -255,7 +267,7 @@ START_TEST(gradients)
 {
     begin_blocked(_i % blocked_configurations());
     const shape *d = &shapes[_i / blocked_configurations()];
-    for (int what = _i % 5; what < 128; what += count_of(d) > 100000 ? 11 : 5)
+    for (int what = _i % 7; what < 2 * SIX; what += count_of(d) > 100000 ? 23 : 7)
         check_gradients(d, what, what % 5 == 4 ? what / 5 % 8 : 7);
 }
 END_TEST
@@ -266,13 +278,17 @@ START_TEST(mask_again)
     begin_blocked(_i % blocked_configurations());
     const shape *d = &shapes[_i / blocked_configurations()];
     const int64_t count = count_of(d);
-    for (int what = 0; what < 8; what++) {
+    for (int what = 0; what < 16; what++) {
+        const int32_t activation = what & 8 ? KDST__FUSED_RELU6 : KDST__FUSED_RELU;
         array *x = image(d, what % 3, what), *x_b = blocked_array(d->n, d->c, d->s, x->values);
         array *dy = random_array(count, 4), *gamma = random_array(d->c, 5), *beta = random_array(d->c, 6);
         array *dy_b = blocked_array(d->n, d->c, d->s, dy->values), *y = blocked_space(d->n, d->c, d->s);
+        for (int64_t i = 0; i < d->c && what & 8; i++)
+            set_element(gamma, i, 8 * gamma->values[i]);
         double *mean = numbers(d->c), *inverse = inverses(d, x, mean);
         kdst__blocked_normalise(
-            cp, d->n, d->c, d->s, x_b->data, mean, inverse, what & 1 ? gamma->data : NULL, beta->data, NULL, 1, y->data);
+            cp, d->n, d->c, d->s, x_b->data, mean, inverse, what & 1 ? gamma->data : NULL, beta->data, NULL, activation,
+            y->data);
         array *out[2][4];
         for (int k = 0; k < 2; k++) {
             array *dx = what & 2 ? blocked_array(d->n, d->c, d->s, dy->values) : blocked_space(d->n, d->c, d->s);
@@ -285,7 +301,7 @@ START_TEST(mask_again)
                 .training = what & 4 ? 1 : 0,
                 .x = x_b->data,
                 .dy = dy_b->data,
-                .relu = 1,
+                .activation = activation,
                 .y = k == 0 ? y->data : NULL,
                 .mean = mean,
                 .inverse = inverse,
@@ -330,7 +346,7 @@ START_TEST(same_bits_with_any_threads)
                 .training = 1,
                 .x = x_b->data,
                 .dy = dy_b->data,
-                .relu = 1,
+                .activation = KDST__FUSED_RELU,
                 .y = out[0]->data,
                 .mean = mean,
                 .inverse = var,

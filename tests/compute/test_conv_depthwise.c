@@ -81,27 +81,30 @@ static void expect_statistics(const kdst__conv2d_shape *s, const array *y, const
     }
 }
 
-/* what: bits 1 bias, 2 relu, 4 x is plain, 8 statistics */
+/* what: bits 1 bias, 2 relu, 4 x is plain, 8 statistics, or relu6 with 2 */
 static void check_forward(const kdst__conv2d_shape *s, int what)
 {
     array *x = random_array(x_count(s), 1), *w = random_array(w_count(s), 2), *bias = random_array(s->c, 3);
     array *x_b = what & 4 ? x : blocked_array(s->n, s->c, s->h * s->w, x->values);
     array *y = blocked_space(s->n, s->c, s->p * s->q);
     double *expected = numbers(y_count(s)), *size = numbers(y_count(s)), *mean = numbers(s->c), *var = numbers(s->c);
+    const int statistics = (what & 10) == 8;
     const kdst__conv_tail tail = {
         .bias = what & 1 ? bias->data : NULL,
-        .relu = what & 2 ? 1 : 0,
-        .mean = what & 8 ? mean : NULL,
-        .var = what & 8 ? var : NULL};
+        .activation = (const int32_t[]){0, KDST__FUSED_RELU, 0, KDST__FUSED_RELU6}[(what >> 1 & 1) + (what >> 2 & 2)],
+        .mean = statistics ? mean : NULL,
+        .var = statistics ? var : NULL};
+    for (int64_t i = 0; i < w->count && tail.activation == KDST__FUSED_RELU6; i++)
+        set_element(w, i, 32 * w->values[i]);
     reference_conv2d_forward(s, x->values, w->values, what & 1 ? bias->values : NULL, expected, size);
     for (int64_t i = 0; i < y_count(s) && what & 2; i++)
-        if (expected[i] < 0) expected[i] = 0;
+        expected[i] = expected[i] < 0 ? 0 : expected[i] > 6 && what & 8 ? 6 : expected[i];
     ck_assert_int_eq(
         kdst__conv_depthwise_forward(cp, s, what & 4 ? 1 : 0, x_b->data, w->data, what ? &tail : NULL, y->data),
         KDST_STATUS_OK);
     expect_blocked(
         y, s->n, s->c, s->p * s->q, expected, bounds(size, y_count(s), (double)(s->kh * s->kw + 1)), "forward");
-    if (what & 8) expect_statistics(s, y, mean, var);
+    if (statistics) expect_statistics(s, y, mean, var);
     drop_arrays();
 }
 
@@ -142,7 +145,7 @@ START_TEST(shapes_of_all_kinds)
     kdst__conv2d_shape s = whole(&shapes[_i / blocked_configurations()]);
     ck_assert(kdst__conv_depthwise_fits(cp, &s));
     for (int what = 0; what < 12; what++)
-        if (!(what & 8) || !(what & 2)) check_forward(&s, what);
+        check_forward(&s, what);
     for (int i = 0; i < 2; i++) {
         check_backward_data(&s, i);
         check_backward_weights(&s, i);

@@ -73,7 +73,7 @@ static array *image_of(const kdst__conv2d_shape *s, const array *x, int plain)
     return plain ? array_of(x->count, x->values) : blocked_array(s->n, s->c, s->h * s->w, x->values);
 }
 
-/* what: bits 1 bias, 2 relu, 4 statistics, 8 a plain image */
+/* what: bits 1 bias, 2 relu, 4 statistics, or relu6 with 2, 8 a plain image */
 static void check_forward(const kdst__conv2d_shape *s, int what)
 {
     const int64_t plane = s->p * s->q, count = s->n * s->o * plane;
@@ -82,15 +82,18 @@ static void check_forward(const kdst__conv2d_shape *s, int what)
     double *expected = numbers(count), *size = numbers(count), *mean = numbers(s->o), *var = numbers(s->o);
     double *true_mean = numbers(s->o), *true_var = numbers(s->o);
     const kdst__conv_tail tail = {
-        what & 1 ? bias->data : NULL, (what & 6) == 2, what & 4 ? mean : NULL, what & 4 ? var : NULL};
+        what & 1 ? bias->data : NULL, (const int32_t[]){0, KDST__FUSED_RELU, 0, KDST__FUSED_RELU6}[what >> 1 & 3],
+        (what & 6) == 4 ? mean : NULL, (what & 6) == 4 ? var : NULL};
+    for (int64_t i = 0; i < w->count && tail.activation == KDST__FUSED_RELU6; i++)
+        set_element(w, i, 32 * w->values[i]);
     reference_conv2d_forward(s, x->values, w->values, what & 1 ? bias->values : NULL, expected, size);
-    for (int64_t i = 0; i < count && tail.relu; i++)
-        expected[i] = expected[i] < 0 ? 0 : expected[i];
+    for (int64_t i = 0; i < count && tail.activation; i++)
+        expected[i] = expected[i] < 0 ? 0 : expected[i] > 6 && what & 4 ? 6 : expected[i];
     const double terms = (double)(s->c / s->groups * s->kh * s->kw + 1);
     ck_assert_int_eq(
         kdst__conv_direct_forward(cp, s, what & 8 ? 1 : 0, image->data, w->data, what ? &tail : NULL, y->data), 0);
     expect_blocked(y, s->n, s->o, plane, expected, bounds(size, count, terms), "forward");
-    if (what & 4) { /* of what has been written */
+    if (tail.mean) { /* of what has been written */
         double *made = numbers(count);
         for (int64_t i = 0; i < count; i++)
             made[i] = element(y, blocked_place(s->o, plane, i));

@@ -198,7 +198,8 @@ START_TEST(tails)
     reference_conv2d_forward(&s, x->values, w->values, bias->values, expected, NULL);
     const double scale = largest(x->count, x->values) * largest_sum(s.o, s.c, s.kh * s.kw, w->values, 1);
     double *bound = bounds(OFFSET, count, expected, scale + 20);
-    const kdst__conv_tail measured = {bias->data, 0, got_mean, got_var}, cut = {bias->data, 1, NULL, NULL};
+    const kdst__conv_tail measured = {bias->data, 0, got_mean, got_var},
+                          cut = {bias->data, KDST__FUSED_RELU6, NULL, NULL};
     ck_assert_int_eq(
         kdst__conv_winograd_forward(cp, &s, 0, blocked->data, w->data, &measured, y->data), KDST_STATUS_OK);
     expect_blocked(y, s.n, s.o, plane, expected, bound, "with bias");
@@ -214,14 +215,14 @@ START_TEST(tails)
     }
     array *positive = blocked_space(s.n, s.o, plane);
     for (int64_t i = 0; i < s.o; i++)
-        set_element(bias, i, bias->values[i] - 20);
+        set_element(bias, i, bias->values[i] - 20 + (i % 2 ? 6 : 0));
     double *small = numbers(count);
     reference_conv2d_forward(&s, x->values, w->values, bias->values, small, NULL);
     for (int64_t i = 0; i < count; i++)
-        small[i] = fmax(small[i], 0);
+        small[i] = fmin(fmax(small[i], 0), 6);
     ck_assert_int_eq(
         kdst__conv_winograd_forward(cp, &s, 0, blocked->data, w->data, &cut, positive->data), KDST_STATUS_OK);
-    expect_blocked(positive, s.n, s.o, plane, small, bound, "with relu");
+    expect_blocked(positive, s.n, s.o, plane, small, bound, "with relu6");
 }
 END_TEST
 

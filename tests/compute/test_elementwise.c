@@ -46,6 +46,27 @@ START_TEST(fill_scale_and_add)
 }
 END_TEST
 
+/* In place, with the mask into memory of its own and into that of dy. */
+static void check_activation(int32_t activation, int64_t n)
+{
+    array *x = random_array(n, 1), *dy = early_array(n, 2), *g = filled_array(n, 7);
+    double *expected = numbers(n), *slope = numbers(n);
+    for (int64_t k = 0; k < n; k++) {
+        const double v = k % 7 == 3 ? NAN : k % 5 == 0 ? (k % 2 ? 0 : 6) : 16 * x->values[k];
+        set_element(x, k, v);
+        expected[k] = activation != KDST__FUSED_NONE && v < 0 ? 0 : activation == KDST__FUSED_RELU6 && v > 6 ? 6 : v;
+        const int open =
+            activation == KDST__FUSED_NONE || (activation == KDST__FUSED_RELU ? !(v <= 0) : v > 0 && v < 6);
+        slope[k] = open ? dy->values[k] : 0;
+    }
+    kdst__activate(cp, dtype, activation, n, x->data);
+    expect_equal(x, expected, "activation");
+    kdst__activation_mask(cp, dtype, activation, n, x->data, dy->data, g->data);
+    expect_equal(g, slope, "mask of an activation");
+    kdst__activation_mask(cp, dtype, activation, n, x->data, dy->data, dy->data);
+    expect_equal(dy, slope, "mask of an activation in place");
+}
+
 START_TEST(relu)
 {
     begin(_i);
@@ -66,6 +87,9 @@ START_TEST(relu)
         expect_equal(dx, slope, "relu, backward");
         kdst__relu(cp, dtype, n, x->data, x->data);
         expect_equal(x, expected, "relu in place");
+        check_activation(KDST__FUSED_NONE, n);
+        check_activation(KDST__FUSED_RELU, n);
+        check_activation(KDST__FUSED_RELU6, n);
         drop_arrays();
     }
 }

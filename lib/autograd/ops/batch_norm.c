@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* batch_norm: normalisation by the statistics of each channel (Ioffe and Szegedy 2015), and in the same pass the end of a residual block.
  *
- * xhat = (x - mean_c) r_c with r_c = 1 / sqrt(var_c + eps); y = act(gamma_c xhat + beta_c + addend), act the identity or max(., 0).
+ * xhat = (x - mean_c) r_c with r_c = 1 / sqrt(var_c + eps); y = act(gamma_c xhat + beta_c + addend), act the identity, max(., 0) or
+ * min(max(., 0), 6).
  * Training: mean and biased variance of the batch over N (and H, W), M values a channel;
  *   running = (1 - momentum) running + momentum statistic, the variance unbiased (M / (M - 1)), as in PyTorch.
  *   dx += gamma r (dy - mean(dy) - xhat mean(dy xhat)).
  * Evaluation: the running statistics, constants of the derivative: dx += gamma r dy.
- * dbeta += sum dy, dgamma += sum dy xhat, daddend += dy; with relu dy counts only where not y <= 0. x [N, C], [N, C, L] or [N, C, H, W], all others [C]; gamma and beta may be NULL.
+ * dbeta += sum dy, dgamma += sum dy xhat, daddend += dy; with relu dy counts only where not y <= 0, with relu6 where
+ * 0 < y < 6. x [N, C], [N, C, L] or [N, C, H, W], all others [C]; gamma and beta may be NULL.
  * The running statistics are written after everything that can fail, hence outside of forward.
  */
 #include "autograd/broadcast.h"
@@ -21,7 +23,7 @@ static const kdst__option options_table[] = {
     KDST__INT(kdst__batch_norm_attrs, training, 1, 0, 1, "1: statistics of the batch, 0: running statistics"),
     KDST__FLOAT(kdst__batch_norm_attrs, momentum, 0.1, 0, 1, "weight of the new statistics"),
     KDST__FLOAT_OPEN(kdst__batch_norm_attrs, eps, 1e-5, 0, INFINITY, "added to the variance"),
-    KDST__CHOICE(kdst__batch_norm_attrs, activation, "none", "none|relu", "applied to the result"),
+    KDST__CHOICE(kdst__batch_norm_attrs, activation, "none", "none|relu|relu6", "applied to the result"),
 };
 const kdst__schema kdst__schema_batch_norm = {"batch_norm", options_table, KDST__COUNT(options_table), NULL, 0};
 
@@ -108,11 +110,11 @@ static void normalise(const kdst__call *call, const double *mean, const double *
     kdst_tensor *x = call->inputs[X], *y = call->out, *addend = call->inputs[ADDEND];
     kdst__compute *cp = kdst__tensor_compute(x);
     const void *gamma = data_or_null(call->inputs[GAMMA]), *beta = data_or_null(call->inputs[BETA]);
-    const bool relu = a->options.activation == KDST__FUSED_RELU;
+    const int32_t activation = a->options.activation;
     if (call->blocked) {
         kdst__blocked_normalise(
             cp, x->shape[0], channels(x), plane(x), kdst__tensor_data(x), mean, inverse, gamma, beta,
-            data_or_null(addend), relu, kdst__tensor_data(y));
+            data_or_null(addend), activation, kdst__tensor_data(y));
         return;
     }
     const int64_t count = kdst__tensor_count(y);
@@ -120,10 +122,10 @@ static void normalise(const kdst__call *call, const double *mean, const double *
     kdst__batch_norm_normalise(
         cp, x->dtype, x->shape[0], channels(x), plane(x), kdst__tensor_data(x), mean, inverse, gamma, beta, values);
     if (addend != NULL) kdst__add_into(cp, x->dtype, count, 1, kdst__tensor_data(addend), values);
-    if (relu) kdst__relu(cp, x->dtype, count, values, values);
+    kdst__activate(cp, x->dtype, activation, count, values);
 }
 
-/* The mask of relu is found from x again where nothing was added to it. */
+/* The mask of the activation is found from x again where nothing was added to it. */
 static bool without_out(const kdst__call *call)
 {
     return call->blocked && call->inputs[ADDEND] == NULL;
@@ -174,7 +176,7 @@ static kdst_status backward_blocked(const kdst__call *call, const double *mean)
         .training = (int32_t)a->options.training,
         .x = kdst__tensor_data(x),
         .dy = kdst__tensor_data(call->d_out),
-        .relu = a->options.activation == KDST__FUSED_RELU,
+        .activation = a->options.activation,
         .y = data_or_null(call->out),
         .mean = mean,
         .inverse = mean + channels(x),
@@ -199,7 +201,7 @@ static kdst_status backward_plain(const kdst__call *call, const double *mean)
     kdst__compute *cp = kdst__tensor_compute(x);
     const int64_t count = kdst__tensor_count(x);
     if (call->out != NULL) {
-        kdst_status status = kdst__relu_gradient("batch_norm", call->out, dy, &masked);
+        kdst_status status = kdst__fused_gradient("batch_norm", a->options.activation, call->out, dy, &masked);
         if (status != KDST_STATUS_OK) return status;
         dy = masked;
     } else if (dx == dy) {
@@ -226,7 +228,7 @@ static kdst_status backward(kdst__call *call)
     return call->blocked ? backward_blocked(call, mean) : backward_plain(call, mean);
 }
 
-/* The result is read for the mask of relu alone. */
+/* The result is read for the mask of an activation alone. */
 #define BATCH_NORM                                                                                                     \
   .name = "batch_norm", .input_names = {"x", "gamma", "beta", "running_mean", "running_var", "addend"},                \
   .min_inputs = 1, .max_inputs = INPUTS, .attr_bytes = sizeof(attrs),                                                  \
@@ -263,7 +265,7 @@ kdst_status kdst__batch_norm_run(
     kdst_tensor *addend, const kdst__batch_norm_attrs *options, kdst_tensor **out)
 {
     kdst_tensor *inputs[INPUTS] = {x, gamma, beta, running_mean, running_var, addend};
-    const kdst__op *op = options->activation == KDST__FUSED_RELU ? &kdst__op_batch_norm_relu : &kdst__op_batch_norm;
+    const kdst__op *op = options->activation == KDST__FUSED_NONE ? &kdst__op_batch_norm : &kdst__op_batch_norm_relu;
     attrs a = {.options = *options};
     if (out != NULL) *out = NULL;
     if (x == NULL) return KDST_STATUS_INVALID_ARGUMENT;

@@ -7,7 +7,7 @@
  * OH = floor((H + 2 padding_h - dilation_h (KH - 1) - 1) / stride_h) + 1, OW likewise.
  * dx and dweight are the sums of dy over the same index triples with the other factor; dbias[o] += sum dy[:, o].
  * x [N, C, H, W], weight [O, C / G, KH, KW], bias [O] or NULL, y [N, O, OH, OW]. With the activation relu y is max(y, 0), and dy counts only
- * where not y <= 0.
+ * where not y <= 0; with relu6 it is min(max(y, 0), 6), and dy counts only where 0 < y < 6.
  *
  * The result lies in blocked channels where compute/blocked.h says that it pays; x may then be plain.
  */
@@ -23,7 +23,7 @@ static const kdst__option options_table[] = {
     KDST__INTS(kdst__conv2d_attrs, padding, 2, 0, 0, LARGEST, "zeros around the image, [vertical, horizontal]"),
     KDST__INTS(kdst__conv2d_attrs, dilation, 2, 1, 1, LARGEST, "distance of the kernel's taps, [vertical, horizontal]"),
     KDST__INT(kdst__conv2d_attrs, groups, 1, 1, LARGEST, "parts of the channels that do not see each other"),
-    KDST__CHOICE(kdst__conv2d_attrs, activation, "none", "none|relu", "applied to the result"),
+    KDST__CHOICE(kdst__conv2d_attrs, activation, "none", "none|relu|relu6", "applied to the result"),
 };
 const kdst__schema kdst__schema_conv2d = {"conv2d", options_table, KDST__COUNT(options_table), NULL, 0};
 
@@ -138,7 +138,7 @@ static kdst_status forward_blocked(kdst__call *call, const kdst__conv2d_shape *s
 {
     const kdst__conv2d_attrs *attrs = call->attrs;
     kdst_tensor *x = call->inputs[0], *y = call->out, *moments = NULL;
-    kdst__conv_tail tail = {.bias = data_or_null(call->inputs[2]), .relu = attrs->activation == KDST__FUSED_RELU};
+    kdst__conv_tail tail = {.bias = data_or_null(call->inputs[2]), .activation = attrs->activation};
     if (attrs->moments) {
         kdst_status status =
             kdst__tensor_new(call->ctx, "conv2d", KDST_DTYPE_FLOAT64, 2, (int64_t[]){2, s->o}, false, &moments);
@@ -168,8 +168,8 @@ static kdst_status forward(kdst__call *call)
         cp, y->dtype, &s, kdst__tensor_data(call->inputs[0]), kdst__tensor_data(call->inputs[1]),
         data_or_null(call->inputs[2]), 0, kdst__tensor_data(y));
     if (status != KDST_STATUS_OK) return kdst__fail_memory(call->ctx, "conv2d");
-    if (((const kdst__conv2d_attrs *)call->attrs)->activation == KDST__FUSED_RELU)
-        kdst__relu(cp, y->dtype, kdst__tensor_count(y), kdst__tensor_data(y), kdst__tensor_data(y));
+    const int32_t activation = ((const kdst__conv2d_attrs *)call->attrs)->activation;
+    kdst__activate(cp, y->dtype, activation, kdst__tensor_count(y), kdst__tensor_data(y));
     return KDST_STATUS_OK;
 }
 
@@ -209,8 +209,8 @@ static kdst_status backward(kdst__call *call)
     const kdst__conv2d_shape s = sizes(call, call->d_out);
     kdst_tensor *masked = NULL;
     const void *dy = kdst__tensor_data(call->d_out);
-    if (attrs->activation == KDST__FUSED_RELU) {
-        kdst_status made = kdst__relu_gradient("conv2d", call->out, call->d_out, &masked);
+    if (attrs->activation != KDST__FUSED_NONE) {
+        kdst_status made = kdst__fused_gradient("conv2d", attrs->activation, call->out, call->d_out, &masked);
         if (made != KDST_STATUS_OK) return made;
         dy = kdst__tensor_data(masked);
     }
@@ -219,7 +219,7 @@ static kdst_status backward(kdst__call *call)
     return status == KDST_STATUS_OK ? status : kdst__fail_memory(call->ctx, "conv2d");
 }
 
-/* The result is read for the mask of relu alone. */
+/* The result is read for the mask of an activation alone. */
 #define CONV2D                                                                                                         \
   .name = "conv2d", .input_names = {"x", "weight", "bias"}, .min_inputs = 2, .max_inputs = 3,                          \
   .attr_bytes = sizeof(kdst__conv2d_attrs), .attr_schema = &kdst__schema_conv2d, .shape = shape, .forward = forward,   \
@@ -234,7 +234,7 @@ kdst_status kdst__conv2d_run(
 {
     kdst_tensor *inputs[] = {x, weight, bias};
     return kdst__op_run(
-        attrs->activation == KDST__FUSED_RELU ? &kdst__op_conv2d_relu : &kdst__op_conv2d, inputs, 3, attrs, out);
+        attrs->activation == KDST__FUSED_NONE ? &kdst__op_conv2d : &kdst__op_conv2d_relu, inputs, 3, attrs, out);
 }
 
 kdst_status

@@ -36,7 +36,8 @@ const kdst__op kdst__op_relu = {
     .high = 1,
     .kink = 0};
 
-kdst_status kdst__relu_gradient(const char *name, const kdst_tensor *y, kdst_tensor *dy, kdst_tensor **out)
+kdst_status
+kdst__fused_gradient(const char *name, int32_t activation, const kdst_tensor *y, kdst_tensor *dy, kdst_tensor **out)
 {
     kdst_status status = KDST_STATUS_OK;
     *out = NULL;
@@ -47,9 +48,9 @@ kdst_status kdst__relu_gradient(const char *name, const kdst_tensor *y, kdst_ten
     else
         status = kdst__tensor_new_like(name, dy, false, out);
     if (status == KDST_STATUS_OK)
-        kdst__relu_mask(
-            kdst__tensor_compute(dy), dy->dtype, kdst__tensor_room(dy), kdst__tensor_data(y), kdst__tensor_data(dy),
-            kdst__tensor_data(*out));
+        kdst__activation_mask(
+            kdst__tensor_compute(dy), dy->dtype, activation, kdst__tensor_room(dy), kdst__tensor_data(y),
+            kdst__tensor_data(dy), kdst__tensor_data(*out));
     return status;
 }
 

@@ -7,7 +7,7 @@
  * Golub, LeVeque 1979). What the pivot misses the run's mean by is deviation too, so no digits are lost that the result has.
  * Backward: sums over short runs in `real`, added up in double.
  */
-#include "compute/simd/vector.h"
+#include "compute/simd/activation.h"
 
 #include <math.h>
 
@@ -135,24 +135,20 @@ line_of(int64_t c, int64_t block, const double *mean, const double *inverse, con
     return (line){vload(m), vload(factor), vload(shift)};
 }
 
-INLINE vec positive(vec v)
-{
-    return vselect((ivec)(v < 0), (vec){0}, v);
-}
-
-INLINE void normalise_plane(int64_t s, line l, const real *x, const real *addend, int relu, real *y)
+INLINE void normalise_plane(int64_t s, line l, const real *x, const real *addend, int bounded, vec top, real *y)
 {
     for (int64_t i = 0; i < s * LANES; i += LANES) {
         vec v = (vload(x + i) - l.m) * l.factor + l.shift;
         if (addend) v += vload(addend + i);
-        vstore(y + i, relu ? positive(v) : v);
+        vstore(y + i, bounded ? activated(v, top) : v);
     }
 }
 
 void KDST__KERNEL(blocked_normalise)(
     int64_t c, int64_t s, int64_t block, int64_t last, int64_t begin, int64_t end, const real *x, const double *mean,
-    const double *inverse, const real *gamma, const real *beta, const real *addend, int32_t relu, real *y)
+    const double *inverse, const real *gamma, const real *beta, const real *addend, int32_t activation, real *y)
 {
+    const vec top = activation_top(activation);
     const int64_t blocks = (c + LANES - 1) / LANES;
     for (; block < last; block += TILE) {
         int64_t count = last - block < TILE ? last - block : TILE;
@@ -162,14 +158,14 @@ void KDST__KERNEL(blocked_normalise)(
         for (int64_t n = begin; n < end; n++)
             for (int64_t b = 0; b < count; b++) {
                 int64_t at = (n * blocks + block + b) * s * LANES;
-                if (addend && relu)
-                    normalise_plane(s, lines[b], x + at, addend + at, 1, y + at);
+                if (addend && activation)
+                    normalise_plane(s, lines[b], x + at, addend + at, 1, top, y + at);
                 else if (addend)
-                    normalise_plane(s, lines[b], x + at, addend + at, 0, y + at);
-                else if (relu)
-                    normalise_plane(s, lines[b], x + at, NULL, 1, y + at);
+                    normalise_plane(s, lines[b], x + at, addend + at, 0, top, y + at);
+                else if (activation)
+                    normalise_plane(s, lines[b], x + at, NULL, 1, top, y + at);
                 else
-                    normalise_plane(s, lines[b], x + at, NULL, 0, y + at);
+                    normalise_plane(s, lines[b], x + at, NULL, 0, top, y + at);
             }
     }
 }
@@ -181,17 +177,17 @@ enum { ALL, GIVEN, AGAIN };
 
 static int mask_of(const kdst__blocked_norm_gradient *g)
 {
-    return !g->relu ? ALL : g->y ? GIVEN : AGAIN;
+    return !g->activation ? ALL : g->y ? GIVEN : AGAIN;
 }
 
 /* g of one place */
-INLINE vec masked(int mask, const real *dy, const real *y, vec x, line l)
+INLINE vec masked(int mask, ivec ends, const real *dy, const real *y, vec x, line l)
 {
     vec g = vload(dy);
     if (mask == ALL) return g;
     vec v = vload(y);
     if (mask == AGAIN) v = (x - l.m) * l.factor + l.shift;
-    return vselect((ivec)(v <= 0), (vec){0}, g);
+    return activation_slope(g, v, ends);
 }
 
 /* What becomes of g: 0 nothing, 1 it is written, 2 it is added. */
@@ -204,6 +200,7 @@ INLINE void keep(vec g, int how, real *to)
 typedef struct operands {
     const real *x, *dy, *y;
     real *kept;
+    ivec ends; /* of the mask */
 } operands;
 
 /* sum g and sum g (x - m) of a run */
@@ -219,9 +216,10 @@ INLINE void products_of_run(run r, int64_t apart, operands p, int mask, int how,
             const int64_t at = i * LANES;
             vec xa = vload(x + at), xb = vload(x + at + LANES);
             vec xc = vload(x + at + 2 * LANES), xd = vload(x + at + 3 * LANES);
-            vec a = masked(mask, dy + at, y + at, xa, l), b = masked(mask, dy + at + LANES, y + at + LANES, xb, l);
-            vec c = masked(mask, dy + at + 2 * LANES, y + at + 2 * LANES, xc, l);
-            vec d = masked(mask, dy + at + 3 * LANES, y + at + 3 * LANES, xd, l);
+            vec a = masked(mask, p.ends, dy + at, y + at, xa, l),
+                b = masked(mask, p.ends, dy + at + LANES, y + at + LANES, xb, l);
+            vec c = masked(mask, p.ends, dy + at + 2 * LANES, y + at + 2 * LANES, xc, l);
+            vec d = masked(mask, p.ends, dy + at + 3 * LANES, y + at + 3 * LANES, xd, l);
             s0 += a, s1 += b, s2 += c, s3 += d;
             p0 += a * (xa - l.m);
             p1 += b * (xb - l.m);
@@ -231,7 +229,7 @@ INLINE void products_of_run(run r, int64_t apart, operands p, int mask, int how,
             if (how) keep(c, how, kept + at + 2 * LANES), keep(d, how, kept + at + 3 * LANES);
         }
         for (; i < r.places; i++) {
-            vec xa = vload(x + i * LANES), a = masked(mask, dy + i * LANES, y + i * LANES, xa, l);
+            vec xa = vload(x + i * LANES), a = masked(mask, p.ends, dy + i * LANES, y + i * LANES, xa, l);
             s0 += a;
             p0 += a * (xa - l.m);
             if (how) keep(a, how, kept + i * LANES);
@@ -274,12 +272,14 @@ void KDST__KERNEL(blocked_norm_sums)(
 {
     const int64_t s = g->s, apart = (g->c + LANES - 1) / LANES * s * LANES;
     const line l = line_of(g->c, block, g->mean, g->inverse, g->gamma, g->beta);
+    const ivec ends = activation_ends(g->activation);
     real m[WIDTH];
     double sum[WIDTH] = {0}, product[WIDTH] = {0};
     for (int64_t n = begin, at = 0; n < end && s > 0;) {
         run r = run_at(s, SUM_RUN, at, end - n);
         int64_t from = n * apart + (block * s + at) * LANES;
-        operands p = {g->x + from, g->dy + from, g->y ? g->y + from : NULL, g->d_addend ? g->d_addend + from : NULL};
+        operands p = {
+            g->x + from, g->dy + from, g->y ? g->y + from : NULL, g->d_addend ? g->d_addend + from : NULL, ends};
         vec some, products;
         choose_products(r, apart, p, mask_of(g), !g->d_addend ? 0 : g->add_addend ? 2 : 1, l, &some, &products);
         add_lanes(some, sum);
@@ -301,7 +301,7 @@ dx_plane(int64_t s, operands p, int mask, int training, int add, line l, vec f, 
 {
     for (int64_t i = 0; i < s * LANES; i += LANES) {
         vec x = training || mask == AGAIN ? vload(p.x + i) : f;
-        vec v = f * masked(mask, p.dy + i, mask == GIVEN ? p.y + i : p.dy, x, l);
+        vec v = f * masked(mask, p.ends, p.dy + i, mask == GIVEN ? p.y + i : p.dy, x, l);
         if (training) v -= (x - l.m) * slope + level;
         if (add) v += vload(dx + i);
         vstore(dx + i, v);
@@ -332,6 +332,7 @@ void KDST__KERNEL(blocked_norm_dx)(
     const int made = g->d_addend && !g->add_addend; /* g lies there */
     const double size = (double)g->n * (double)s;
     const line l = line_of(g->c, block, g->mean, g->inverse, g->gamma, g->beta);
+    const ivec ends = activation_ends(g->activation);
     real f[WIDTH] = {0}, slope[WIDTH] = {0}, level[WIDTH] = {0};
     for (int64_t k = 0, i = block * LANES; k < LANES && i < g->c; k++, i++) {
         double r = g->inverse[i], factor = r * (g->gamma ? (double)g->gamma[i] : 1.0);
@@ -343,7 +344,7 @@ void KDST__KERNEL(blocked_norm_dx)(
     }
     for (int64_t n = end; n-- > begin;) {
         int64_t at = (n * blocks + block) * s * LANES;
-        operands p = {g->x + at, made ? g->d_addend + at : g->dy + at, g->y && !made ? g->y + at : NULL, NULL};
+        operands p = {g->x + at, made ? g->d_addend + at : g->dy + at, g->y && !made ? g->y + at : NULL, NULL, ends};
         const int mask = made ? ALL : mask_of(g);
         choose_dx(s, p, mask, g->training, g->add_dx, l, vload(f), vload(slope), vload(level), g->dx + at);
     }

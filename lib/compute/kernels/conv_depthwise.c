@@ -8,7 +8,7 @@
  *
  * The weights' gradient sums dy x over runs of some hundred places, and those in double.
  */
-#include "compute/simd/vector.h"
+#include "compute/simd/activation.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define RUN 256 /* places summed in `real` */
@@ -47,30 +47,32 @@ typedef struct taps {
 #undef EACH_PLACE
 
 /* `count` places of a row, `out` apart. */
-INLINE void row_of(int64_t count, lines l, taps t, vec bias, int64_t step, int relu, int add, int64_t out, real *y)
+INLINE void
+row_of(int64_t count, lines l, taps t, vec bias, int64_t step, int activation, int add, int64_t out, real *y)
 {
     int64_t q = 0;
     for (; q + 8 <= count; q += 8)
-        tile_8(l, t, bias, q * step, step, relu, add, out, y + q * out * LANES);
+        tile_8(l, t, bias, q * step, step, activation, add, out, y + q * out * LANES);
     if (q + 4 <= count) {
-        tile_4(l, t, bias, q * step, step, relu, add, out, y + q * out * LANES);
+        tile_4(l, t, bias, q * step, step, activation, add, out, y + q * out * LANES);
         q += 4;
     }
     if (q + 2 <= count) {
-        tile_2(l, t, bias, q * step, step, relu, add, out, y + q * out * LANES);
+        tile_2(l, t, bias, q * step, step, activation, add, out, y + q * out * LANES);
         q += 2;
     }
-    if (q < count) tile_1(l, t, bias, q * step, step, relu, add, out, y + q * out * LANES);
+    if (q < count) tile_1(l, t, bias, q * step, step, activation, add, out, y + q * out * LANES);
 }
 
-static void choose_row(int64_t count, lines l, taps t, vec bias, int64_t step, int relu, int add, int64_t out, real *y)
+static void
+choose_row(int64_t count, lines l, taps t, vec bias, int64_t step, int activation, int add, int64_t out, real *y)
 {
     if (step == 1)
-        row_of(count, l, t, bias, 1, relu, add, out, y);
+        row_of(count, l, t, bias, 1, activation, add, out, y);
     else if (step == 2)
-        row_of(count, l, t, bias, 2, relu, add, out, y);
+        row_of(count, l, t, bias, 2, activation, add, out, y);
     else
-        row_of(count, l, t, bias, step, relu, add, out, y);
+        row_of(count, l, t, bias, step, activation, add, out, y);
 }
 
 /* Row h of a plane goes into the frame. */
@@ -109,7 +111,7 @@ static int64_t find_lines(
 }
 
 void KDST__KERNEL(conv_depthwise)(
-    const kdst__depth *d, int64_t block, int64_t begin, int64_t end, const real *x, const real *w, int32_t relu,
+    const kdst__depth *d, int64_t block, int64_t begin, int64_t end, const real *x, const real *w, int32_t activation,
     int32_t add, real *y, real *frame)
 {
     const real *source[KDST__DEPTH_ROWS], *weights[KDST__DEPTH_ROWS];
@@ -124,7 +126,7 @@ void KDST__KERNEL(conv_depthwise)(
                 const int64_t first = d->w.first[f];
                 const taps t = {d->w.first[f + 1] - first, d->w.tap + first, d->w.offset + first};
                 choose_row(
-                    (d->w.to - f + d->w.out_step - 1) / d->w.out_step, l, t, bias, d->w.in_step, relu, add,
+                    (d->w.to - f + d->w.out_step - 1) / d->w.out_step, l, t, bias, d->w.in_step, activation, add,
                     d->w.out_step, to + f * LANES);
             }
         }

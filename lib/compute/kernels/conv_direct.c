@@ -5,7 +5,7 @@
  * each tap, and a row of zeros stands for what lies outside, so there are no edges, and stride, dilation and padding are
  * all the same. Taps that meet nothing but zeros in all positions of a tile are left out.
  */
-#include "compute/simd/vector.h"
+#include "compute/simd/activation.h"
 
 #define WIDTH (KDST__VECTOR_BYTES / sizeof(real))
 

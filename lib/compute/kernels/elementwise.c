@@ -176,6 +176,12 @@ void KDST__KERNEL(relu_mask)(int64_t n, const real *y, const real *dy, real *g)
         g[i] = y[i] <= 0 ? 0 : dy[i];
 }
 
+void KDST__KERNEL(relu6_mask)(int64_t n, const real *y, const real *dy, real *g)
+{
+    for (int64_t i = 0; i < n; i++)
+        g[i] = y[i] > 0 && y[i] < 6 ? dy[i] : 0;
+}
+
 void KDST__KERNEL(mask)(int64_t n, const real *x, const uint8_t *mask, double scale, int32_t accumulate, real *y)
 {
     real f = (real)scale;

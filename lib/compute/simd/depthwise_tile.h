@@ -6,11 +6,11 @@
  */
 #define BEGIN(k) vec a##k = bias;
 #define STEP(k) a##k += f * vload(x + (k) * step * LANES);
-#define RELU(k) a##k = vselect((ivec)(a##k < 0), (vec){0}, a##k);
+#define ACT(k) a##k = activated(a##k, top);
 #define ADD(k) a##k += vload(y + (k) * out * LANES);
 #define STORE(k) vstore(y + (k) * out * LANES, a##k);
 
-INLINE void TILE(lines l, taps t, vec bias, int64_t at, int64_t step, int relu, int add, int64_t out, real *y)
+INLINE void TILE(lines l, taps t, vec bias, int64_t at, int64_t step, int activation, int add, int64_t out, real *y)
 {
     EACH_PLACE(BEGIN)
     for (int64_t r = 0; r < l.count; r++) {
@@ -21,8 +21,9 @@ INLINE void TILE(lines l, taps t, vec bias, int64_t at, int64_t step, int relu, 
             EACH_PLACE(STEP)
         }
     }
-    if (relu) {
-        EACH_PLACE(RELU)
+    if (activation) {
+        const vec top = activation_top(activation);
+        EACH_PLACE(ACT)
     }
     if (add) {
         EACH_PLACE(ADD)
@@ -32,6 +33,6 @@ INLINE void TILE(lines l, taps t, vec bias, int64_t at, int64_t step, int relu, 
 
 #undef BEGIN
 #undef STEP
-#undef RELU
+#undef ACT
 #undef ADD
 #undef STORE

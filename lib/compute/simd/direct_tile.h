@@ -23,8 +23,8 @@
 #define STEP_POINT(p)                                                                                                  \
   vec v##p = vsplat(x##p[c]);                                                                                          \
   EACH_VECTOR(STEP, p)
-#define RELU(p, r) a##p##_##r = vselect((ivec)(a##p##_##r < 0), (vec){0}, a##p##_##r);
-#define RELU_POINT(p) EACH_VECTOR(RELU, p)
+#define ACT(p, r) a##p##_##r = activated(a##p##_##r, top);
+#define ACT_POINT(p) EACH_VECTOR(ACT, p)
 #define STORE(p, r) vstore(run->y + t->place[p] + (r) * d->y_block, (vec)((ivec)a##p##_##r & mask##r));
 #define STORE_POINT(p) EACH_VECTOR(STORE, p)
 #define MASK(p, r) const ivec mask##r = lanes_of(r == VECTORS - 1 ? run->valid : LANES);
@@ -48,8 +48,9 @@ static void SUM(const kdst__direct *d, const kdst__direct_run *run, const tile *
             }
         }
     }
-    if (run->relu) {
-        EACH_POINT(RELU_POINT)
+    if (run->activation) {
+        const vec top = activation_top(run->activation);
+        EACH_POINT(ACT_POINT)
     }
     EACH_VECTOR(MASK, 0)
     EACH_POINT(STORE_POINT)
@@ -87,8 +88,8 @@ static void WEIGHTS(const kdst__direct_weights *d)
 #undef LOAD
 #undef STEP
 #undef STEP_POINT
-#undef RELU
-#undef RELU_POINT
+#undef ACT
+#undef ACT_POINT
 #undef STORE
 #undef STORE_POINT
 #undef MASK
