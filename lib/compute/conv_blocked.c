@@ -163,6 +163,7 @@ static const struct packer {
         const float *packed, const kdst__conv_tail *tail, float *y);
 } packers[] = {
     {kdst__conv_winograd_forward, kdst__conv_winograd_pack, kdst__conv_winograd_forward_packed},
+    {kdst__conv_direct_forward, kdst__conv_direct_pack, kdst__conv_direct_forward_packed},
 };
 
 struct kdst__conv_packed {
@@ -192,10 +193,10 @@ kdst_status kdst__conv_blocked_pack(
     *made = (kdst__conv_packed){
         .memory = memory, .packer = packer, .c = s->c, .o = s->o, .kh = s->kh, .kw = s->kw, .lanes = cp->lanes};
     const kdst_status status = packer->pack(cp, memory, s, w, &made->data, &made->bytes);
-    if (status)
-        kdst__free(memory, made, sizeof *made);
-    else
+    if (made->data)
         *out = made;
+    else
+        kdst__free(memory, made, sizeof *made);
     return status;
 }
 

@@ -11,6 +11,8 @@
  */
 #include "compute/conv_direct_source.h"
 
+#include <string.h>
+
 #define SPAN_BYTES (256 << 10)  /* of x and y of a piece */
 #define PANEL_BYTES (512 << 10) /* of weights that are used again and again */
 #define PIECES 16               /* wanted at least */
@@ -28,8 +30,9 @@ typedef struct sum {
     int64_t *offsets, *from,
         *lists; /* [taps (rows + columns)], [k], [threads, taps (points + 1)]; one block of memory */
     size_t offset_count;
-    float *packed; /* [blocks of all groups, k, B], then the biases [blocks, B] */
-    size_t packed_count;
+    const float *ready; /* packed weights [blocks of all groups, k, B], nullable */
+    float *packed;      /* the same where they are not ready, then the biases [blocks, B] where vectors are not full */
+    size_t packed_bytes;
     int64_t k, points, blocks, panels; /* k: terms; blocks and panels of a group */
     int64_t spans, bands, chunk;       /* chunk: blocks of the sum at once */
     double *moments;                   /* [spans, blocks of all groups, 2, B], nullable */
@@ -44,6 +47,14 @@ int32_t kdst__conv_direct_fits(const kdst__compute *cp, const kdst__conv2d_shape
 static int64_t positions(const sum *s)
 {
     return s->n * s->d.rows * s->d.columns;
+}
+
+static void panels_of(sum *s)
+{
+    int64_t most;
+    s->cp->blocked->direct_sizes(&s->points, &most);
+    s->blocks = kdst__divide_up(s->o, s->cp->lanes);
+    s->panels = kdst__divide_up(s->blocks, most);
 }
 
 /* ---- offsets: where taps read, and in which order weights lie ---- */
@@ -116,20 +127,30 @@ static void pack_piece(void *arg, int64_t panel, int32_t worker)
         s->w + group * s->w_group + first * s->w_lane, s->packed + (group * s->blocks + begin) * b * s->k);
 }
 
+static kdst_status weight_bytes(const sum *s, size_t *out)
+{
+    const int64_t all = s->groups * s->blocks * s->cp->lanes;
+    return kdst__mul_overflows((size_t)all, (size_t)s->k * sizeof(float), out) ? KDST_STATUS_OUT_OF_MEMORY
+                                                                               : KDST_STATUS_OK;
+}
+
+/* The weights, where they are not there yet, and the biases up to whole vectors. */
 static kdst_status pack(sum *s)
 {
-    const int64_t b = s->cp->lanes, all = s->groups * s->blocks;
-    size_t bytes;
-    if (kdst__mul_overflows((size_t)(all * b), (size_t)s->k + 1, &s->packed_count) ||
-        kdst__mul_overflows(s->packed_count, sizeof(float), &bytes))
+    const int64_t all = s->groups * s->blocks * s->cp->lanes, channels = s->groups * s->o;
+    const size_t of_bias = s->bias && channels < all ? (size_t)all * sizeof(float) : 0;
+    size_t of_weights = 0;
+    if (!s->ready && weight_bytes(s, &of_weights)) return KDST_STATUS_OUT_OF_MEMORY;
+    if (kdst__add_overflows(of_weights, of_bias, &s->packed_bytes)) return KDST_STATUS_OUT_OF_MEMORY;
+    if (s->packed_bytes > 0 && !(s->packed = kdst__alloc(s->cp->memory, s->packed_bytes)))
         return KDST_STATUS_OUT_OF_MEMORY;
-    s->packed = kdst__alloc(s->cp->memory, bytes);
-    if (!s->packed) return KDST_STATUS_OUT_OF_MEMORY;
-    if (s->k > 0) kdst__pool_run(s->cp->pool, s->groups * s->panels, pack_piece, s);
-    float *bias = s->packed + all * b * s->k;
-    for (int64_t i = 0; i < all * b && s->bias; i++)
-        bias[i] = i < s->groups * s->o ? s->bias[i] : 0;
-    if (s->bias) s->bias = bias;
+    if (!s->ready && s->k > 0) kdst__pool_run(s->cp->pool, s->groups * s->panels, pack_piece, s);
+    if (of_bias > 0) {
+        float *bias = s->packed + of_weights / sizeof(float);
+        for (int64_t i = 0; i < all; i++)
+            bias[i] = i < channels ? s->bias[i] : 0;
+        s->bias = bias;
+    }
     return KDST_STATUS_OK;
 }
 
@@ -220,7 +241,7 @@ static void sum_panel(const sum *s, int64_t panel, int64_t span, int64_t begin, 
         .begin = begin,
         .end = end,
         .x = s->x + group * s->x_group * s->d.x_block,
-        .w = s->packed + at * b * s->k,
+        .w = (s->ready ? s->ready : s->packed) + at * b * s->k,
         .bias = s->bias ? s->bias + at * b : NULL,
         .add = s->add,
         .valid = kdst__least(s->o - (last - 1) * b, b),
@@ -266,7 +287,7 @@ static void cut(sum *s, int64_t places /* of an image of x */)
 
 static void sum_destroy(sum *s)
 {
-    kdst__free(s->cp->memory, s->packed, s->packed_count * sizeof(float));
+    kdst__free(s->cp->memory, s->packed, s->packed_bytes);
     kdst__free(s->cp->memory, s->offsets, s->offset_count * sizeof(int64_t));
     s->packed = NULL;
     s->offsets = NULL;
@@ -277,16 +298,13 @@ static kdst_status
 run(sum *s, const kdst__taps *t, int64_t real, int64_t h, int64_t w, int64_t floats, const int64_t step[2],
     const kdst__conv_tail *tail)
 {
-    int64_t most;
     size_t bytes = 0;
-    s->cp->blocked->direct_sizes(&s->points, &most);
-    s->blocks = kdst__divide_up(s->o, s->cp->lanes);
-    s->panels = kdst__divide_up(s->blocks, most);
+    panels_of(s);
     if (positions(s) == 0 || s->panels == 0) return KDST_STATUS_OK;
     kdst_status status = offsets_create(s, t->count);
     if (!status) {
         set_offsets(s, t, h, w, floats, step);
-        set_from(s, t, real);
+        if (!s->ready) set_from(s, t, real);
         status = pack(s);
     }
     if (!status) {
@@ -303,27 +321,36 @@ run(sum *s, const kdst__taps *t, int64_t real, int64_t h, int64_t w, int64_t flo
     return status;
 }
 
-kdst_status kdst__conv_direct_forward(
-    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
+/* ---- forward ---- */
+
+/* What packed weights depend on, in front of them; as long as the widest vector, which keeps them aligned. */
+typedef struct layout {
+    int64_t first[2], extent[2], depth, real, k, blocks;
+} layout;
+
+#define LAYOUT_FLOATS (sizeof(layout) / sizeof(float))
+
+static layout layout_of(const sum *s, const kdst__direct_source *source)
+{
+    const kdst__taps *t = &source->taps;
+    return (layout){
+        {t->first[0], t->first[1]}, {t->extent[0], t->extent[1]}, source->depth, source->real, s->k, s->blocks};
+}
+
+static sum forward_sum(
+    kdst__compute *cp, const kdst__conv2d_shape *s, const kdst__direct_source *source, const float *w,
     const kdst__conv_tail *tail, float *y)
 {
     const int64_t plane = s->p * s->q, kernel = s->kh * s->kw, c = s->c / s->groups, o = s->o / s->groups;
-    kdst__direct_source source;
-    if (s->n * plane == 0) {
-        if (tail && tail->mean) kdst__blocked_statistics(cp, s->n, s->o, plane, y, tail->mean, tail->var);
-        return KDST_STATUS_OK;
-    }
-    kdst_status status = kdst__direct_source_create(cp, s, x_plain, x, &source);
-    if (status) return status;
     const int64_t y_block = plane * cp->lanes;
-    sum all = {
+    return (sum){
         .cp = cp,
         .n = s->n,
         .groups = s->groups,
-        .c = source.c,
+        .c = source->c,
         .o = o,
         .x_group = c / cp->lanes,
-        .x = source.x,
+        .x = source->x,
         .w = w,
         .bias = tail ? tail->bias : NULL,
         .activation = tail ? tail->activation : KDST__FUSED_NONE,
@@ -332,20 +359,78 @@ kdst_status kdst__conv_direct_forward(
         .w_lane = c * kernel,
         .w_channel = kernel,
         .d = {
-            .c = source.c,
-            .depth = source.depth,
-            .x_image = source.image,
-            .x_block = source.block,
+            .c = source->c,
+            .depth = source->depth,
+            .x_image = source->image,
+            .x_block = source->block,
             .rows = s->p,
             .columns = s->q,
             .y_image = kdst__divide_up(s->o, cp->lanes) * y_block,
             .y_block = y_block,
             .y_row = s->q * cp->lanes,
             .y_column = cp->lanes}};
+}
+
+kdst_status kdst__conv_direct_pack(
+    kdst__compute *cp, kdst__memory *memory, const kdst__conv2d_shape *s, const float *w, float **out, size_t *bytes)
+{
+    kdst__direct_source source;
+    *out = NULL;
+    *bytes = 0;
+    if (s->n * s->p * s->q * s->o * s->c == 0) return KDST_STATUS_OK;
+    kdst_status status = kdst__direct_source_plan(cp, s, kdst__direct_source_narrow(s), &source);
+    if (status) return status;
+    sum all = forward_sum(cp, s, &source, w, NULL, NULL);
+    panels_of(&all);
+    status = offsets_create(&all, source.taps.count);
+    if (!status && weight_bytes(&all, bytes)) status = KDST_STATUS_OUT_OF_MEMORY;
+    if (!status && kdst__add_overflows(*bytes, sizeof(layout), bytes)) status = KDST_STATUS_OUT_OF_MEMORY;
+    if (!status && !(*out = kdst__alloc(memory, *bytes))) status = KDST_STATUS_OUT_OF_MEMORY;
+    if (!status) {
+        const layout l = layout_of(&all, &source);
+        memcpy(*out, &l, sizeof l);
+        set_from(&all, &source.taps, source.real);
+        all.d.taps = source.taps.count;
+        all.packed = *out + LAYOUT_FLOATS;
+        if (all.k > 0) kdst__pool_run(cp->pool, all.groups * all.panels, pack_piece, &all);
+        all.packed = NULL;
+    }
+    sum_destroy(&all);
+    kdst__direct_source_destroy(cp, &source);
+    return status;
+}
+
+kdst_status kdst__conv_direct_forward_packed(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
+    const float *packed, const kdst__conv_tail *tail, float *y)
+{
+    kdst__direct_source source;
+    if (s->n * s->p * s->q == 0) {
+        if (tail && tail->mean) kdst__blocked_statistics(cp, s->n, s->o, s->p * s->q, y, tail->mean, tail->var);
+        return KDST_STATUS_OK;
+    }
+    kdst_status status = kdst__direct_source_create(cp, s, x_plain, x, &source);
+    if (status) return status;
+    sum all = forward_sum(cp, s, &source, w, tail, y);
+    panels_of(&all);
+    all.k = source.taps.count * source.c;
+    if (packed) {
+        const layout l = layout_of(&all, &source);
+        if (memcmp(packed, &l, sizeof l) == 0) all.ready = packed + LAYOUT_FLOATS;
+    }
     status = run(&all, &source.taps, source.real, source.h, source.w, source.step, s->stride, tail);
     kdst__direct_source_destroy(cp, &source);
     return status;
 }
+
+kdst_status kdst__conv_direct_forward(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
+    const kdst__conv_tail *tail, float *y)
+{
+    return kdst__conv_direct_forward_packed(cp, s, x_plain, x, w, NULL, tail, y);
+}
+
+/* ---- backward ---- */
 
 kdst_status kdst__conv_direct_backward_data(
     kdst__compute *cp, const kdst__conv2d_shape *s, const float *w, const float *dy, int32_t add, float *dx)

@@ -45,6 +45,13 @@ int32_t kdst__conv_direct_fits(const kdst__compute *cp, const kdst__conv2d_shape
 kdst_status kdst__conv_direct_forward(
     kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w, const kdst__conv_tail *tail,
     float *y);
+/* The weights as they are read, from `memory`; a narrow image is taken to be plain. *out NULL: there is nothing to sum. */
+kdst_status kdst__conv_direct_pack(
+    kdst__compute *cp, kdst__memory *memory, const kdst__conv2d_shape *s, const float *w, float **out, size_t *bytes);
+/* packed NULL, or of other taps of the kernel than this image meets: w is packed by the call; else w is not read. */
+kdst_status kdst__conv_direct_forward_packed(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w, const float *packed,
+    const kdst__conv_tail *tail, float *y);
 kdst_status kdst__conv_direct_backward_data(
     kdst__compute *cp, const kdst__conv2d_shape *s, const float *w, const float *dy, int32_t add, float *dx);
 kdst_status kdst__conv_direct_backward_weights(

@@ -46,17 +46,9 @@ static int64_t span(const kdst__conv2d_shape *s, int axis)
     return reach > most || steps > most || reach + steps + 1 > most ? -1 : reach + steps + 1;
 }
 
-static kdst_status
-narrow(kdst__compute *cp, const kdst__conv2d_shape *s, int64_t h, int64_t w, const float *x, kdst__direct_source *out)
+static void plan_narrow(const kdst__conv2d_shape *s, int64_t h, int64_t w, kdst__direct_source *out)
 {
     const int32_t merged = s->dilation[1] == 1;
-    out->bytes = (size_t)(s->n * h * w * s->c + SLACK) * sizeof(float);
-    out->copy = kdst__alloc(cp->memory, out->bytes);
-    if (!out->copy) return KDST_STATUS_OUT_OF_MEMORY;
-    memset(out->copy + s->n * h * w * s->c, 0, SLACK * sizeof(float));
-    frame_job j = {.s = s, .x = x, .out = out->copy, .h = h, .w = w};
-    kdst__pool_run(cp->pool, s->n, frame_piece, &j);
-    out->x = out->copy;
     out->h = h, out->w = w;
     out->step = out->real = s->c;
     out->c = out->depth = merged ? s->kw * s->c : s->c;
@@ -68,40 +60,60 @@ narrow(kdst__compute *cp, const kdst__conv2d_shape *s, int64_t h, int64_t w, con
             t->dw[t->count] = k * s->dilation[1];
             t->index[t->count] = i * s->kw + k;
         }
-    return KDST_STATUS_OK;
 }
 
-static kdst_status
-blocked(kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, kdst__direct_source *out)
+static void plan_blocked(const kdst__compute *cp, const kdst__conv2d_shape *s, kdst__direct_source *out)
 {
-    const int64_t plane = s->h * s->w;
-    if (x_plain) {
-        out->bytes = (size_t)kdst__blocked_count(cp, s->n, s->c, plane) * sizeof(float);
-        out->copy = kdst__alloc(cp->memory, out->bytes);
-        if (!out->copy) return KDST_STATUS_OUT_OF_MEMORY;
-        kdst__blocked_from_plain(cp, s->n, s->c, plane, x, out->copy);
-    }
-    out->x = x_plain ? out->copy : x;
     out->h = s->h, out->w = s->w;
     out->c = out->real = s->c / s->groups;
     out->depth = out->step = cp->lanes;
-    out->block = plane * cp->lanes;
+    out->block = s->h * s->w * cp->lanes;
     out->image = kdst__divide_up(s->c, cp->lanes) * out->block;
     kdst__taps_forward(s, &out->taps);
+}
+
+int32_t kdst__direct_source_narrow(const kdst__conv2d_shape *s)
+{
+    return s->c <= NARROW && s->groups == 1 && span(s, 0) > s->padding[0] && span(s, 1) > s->padding[1];
+}
+
+kdst_status
+kdst__direct_source_plan(kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, kdst__direct_source *out)
+{
+    *out = (kdst__direct_source){0};
+    const kdst_status status = kdst__taps_create(cp, s, &out->taps);
+    if (status) return status;
+    if (x_plain && kdst__direct_source_narrow(s))
+        plan_narrow(s, span(s, 0), span(s, 1), out);
+    else
+        plan_blocked(cp, s, out);
+    return KDST_STATUS_OK;
+}
+
+static kdst_status copy(kdst__compute *cp, const kdst__conv2d_shape *s, const float *x, kdst__direct_source *out)
+{
+    const int32_t narrow = kdst__direct_source_narrow(s);
+    const int64_t count = narrow ? s->n * out->image + SLACK : kdst__blocked_count(cp, s->n, s->c, s->h * s->w);
+    out->bytes = (size_t)count * sizeof(float);
+    out->x = out->copy = kdst__alloc(cp->memory, out->bytes);
+    if (!out->copy) return KDST_STATUS_OUT_OF_MEMORY;
+    if (narrow) {
+        memset(out->copy + s->n * out->image, 0, SLACK * sizeof(float));
+        frame_job j = {.s = s, .x = x, .out = out->copy, .h = out->h, .w = out->w};
+        kdst__pool_run(cp->pool, s->n, frame_piece, &j);
+    } else {
+        kdst__blocked_from_plain(cp, s->n, s->c, s->h * s->w, x, out->copy);
+    }
     return KDST_STATUS_OK;
 }
 
 kdst_status kdst__direct_source_create(
     kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, kdst__direct_source *out)
 {
-    *out = (kdst__direct_source){.x = x};
-    kdst_status status = kdst__taps_create(cp, s, &out->taps);
+    kdst_status status = kdst__direct_source_plan(cp, s, x_plain, out);
     if (status) return status;
-    const int64_t h = span(s, 0), w = span(s, 1);
-    if (x_plain && s->c <= NARROW && s->groups == 1 && h > s->padding[0] && w > s->padding[1])
-        status = narrow(cp, s, h, w, x, out);
-    else
-        status = blocked(cp, s, x_plain, x, out);
+    out->x = x;
+    if (x_plain) status = copy(cp, s, x, out);
     if (status) kdst__direct_source_destroy(cp, out);
     return status;
 }

@@ -22,6 +22,10 @@ typedef struct kdst__direct_source {
     size_t bytes;
 } kdst__direct_source;
 
+/* Whether a plain x is of few channels; all of a source but x and its copy. */
+int32_t kdst__direct_source_narrow(const kdst__conv2d_shape *s);
+kdst_status kdst__direct_source_plan(
+    kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, kdst__direct_source *out);
 kdst_status kdst__direct_source_create(
     kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, kdst__direct_source *out);
 void kdst__direct_source_destroy(kdst__compute *cp, kdst__direct_source *source);

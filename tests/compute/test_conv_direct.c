@@ -73,6 +73,22 @@ static array *image_of(const kdst__conv2d_shape *s, const array *x, int plain)
     return plain ? array_of(x->count, x->values) : blocked_array(s->n, s->c, s->h * s->w, x->values);
 }
 
+/* Weights packed beforehand give the same bits as `y`. */
+static void check_packed(
+    const kdst__conv2d_shape *s, int32_t x_plain, const array *x, const array *w, const kdst__conv_tail *tail,
+    const array *y)
+{
+    float *packed = NULL;
+    size_t bytes = 0;
+    kdst__memory *memory = kdst__compute_memory(cp);
+    array *again = blocked_space(s->n, s->o, s->p * s->q);
+    ck_assert_int_eq(kdst__conv_direct_pack(cp, memory, s, w->data, &packed, &bytes), 0);
+    ck_assert_int_eq(packed != NULL, s->n * s->p * s->q * s->c * s->o > 0);
+    ck_assert_int_eq(kdst__conv_direct_forward_packed(cp, s, x_plain, x->data, w->data, packed, tail, again->data), 0);
+    expect_same_bits(again, y, "packed");
+    kdst__free(memory, packed, bytes);
+}
+
 /* what: bits 1 bias, 2 relu, 4 statistics, or relu6 with 2, 8 a plain image */
 static void check_forward(const kdst__conv2d_shape *s, int what)
 {
@@ -93,6 +109,7 @@ static void check_forward(const kdst__conv2d_shape *s, int what)
     ck_assert_int_eq(
         kdst__conv_direct_forward(cp, s, what & 8 ? 1 : 0, image->data, w->data, what ? &tail : NULL, y->data), 0);
     expect_blocked(y, s->n, s->o, plane, expected, bounds(size, count, terms), "forward");
+    check_packed(s, what & 8 ? 1 : 0, image, w, what ? &tail : NULL, y);
     if (tail.mean) { /* of what has been written */
         double *made = numbers(count);
         for (int64_t i = 0; i < count; i++)
@@ -216,6 +233,55 @@ run_one(int what, const kdst__conv2d_shape *s, const array *x, const array *w, c
     return kdst__conv_direct_backward_weights(cp, s, 1, x->data, y->data, dw->data);
 }
 
+/* Weights packed for one image serve others, of taps that these do not meet too; without memory there are none. */
+START_TEST(packed_for_other_images)
+{
+    begin_blocked(_i);
+    kdst__conv2d_shape s = {
+        .n = 1,
+        .c = 20,
+        .h = 1,
+        .w = 1,
+        .o = 35,
+        .kh = 3,
+        .kw = 3,
+        .p = 1,
+        .q = 1,
+        .stride = {1, 1},
+        .padding = {1, 1},
+        .dilation = {1, 1},
+        .groups = 1};
+    kdst__memory *memory = kdst__compute_memory(cp);
+    const size_t used = kdst__memory_used(memory);
+    array *w = random_array(w_count(&s), 2), *numbers_of_x = random_array(3 * s.c * 30, 1);
+    array *x = blocked_array(3, s.c, 30, numbers_of_x->values);
+    array *y = blocked_space(3, s.o, 30), *again = blocked_space(3, s.o, 30);
+    for (int large = 0; large < 2; large++) {
+        float *packed = NULL;
+        size_t bytes = 0;
+        s.h = s.p = large ? 5 : 1, s.w = s.q = large ? 6 : 1;
+        kdst__memory_trim(memory);
+        kdst__memory_set_limit(memory, used + 64);
+        ck_assert_int_eq(kdst__conv_direct_pack(cp, memory, &s, w->data, &packed, &bytes), KDST_STATUS_OUT_OF_MEMORY);
+        ck_assert_ptr_null(packed);
+        ck_assert_uint_eq(kdst__memory_used(memory), used);
+        kdst__memory_set_limit(memory, 0);
+        ck_assert_int_eq(kdst__conv_direct_pack(cp, memory, &s, w->data, &packed, &bytes), 0);
+        for (s.h = 1; s.h <= 5; s.h += 2)
+            for (s.w = 1; s.w <= 6; s.w += 5)
+                for (s.n = 1; s.n <= 3; s.n += 2) {
+                    s.p = s.h, s.q = s.w;
+                    ck_assert_int_eq(kdst__conv_direct_forward(cp, &s, 0, x->data, w->data, NULL, y->data), 0);
+                    ck_assert_int_eq(
+                        kdst__conv_direct_forward_packed(cp, &s, 0, x->data, w->data, packed, NULL, again->data), 0);
+                    expect_same_bits(again, y, "packed for another image");
+                }
+        s.n = 1;
+        kdst__free(memory, packed, bytes);
+    }
+}
+END_TEST
+
 START_TEST(no_memory)
 {
     static const shape each[] = {
@@ -272,6 +338,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, backward_weights, 0, SHAPES * blocked_configurations());
     tcase_add_loop_test(tests, unusual_numbers, 0, blocked_configurations());
     tcase_add_loop_test(tests, same_bits_with_any_threads, 0, blocked_configurations());
+    tcase_add_loop_test(tests, packed_for_other_images, 0, blocked_configurations());
     tcase_add_loop_test(tests, no_memory, 0, 2 * blocked_configurations());
     tcase_add_loop_test(tests, padding_without_end, 0, blocked_configurations());
 }
