@@ -114,6 +114,25 @@ KDST_API KDST_NODISCARD kdst_status kdst_unsqueeze(kdst_tensor *x, int64_t axis,
 KDST_API KDST_NODISCARD kdst_status kdst_broadcast_to(
     kdst_tensor *x, int64_t rank, const int64_t *shape, kdst_tensor **out);
 
+/** Channels interleaved; a copy: y[n, j G + k] = x[n, k (C / G) + j] (Zhang, Zhou, Lin, Sun: ShuffleNet, 2018).
+ *
+ *  @param      x       [N, C, …], rank 2 or more
+ *  @param      groups  G, at least 1, which divides C
+ *  @param[out] out     new; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, groups), SHAPE (rank, C), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_channel_shuffle(kdst_tensor *x, int64_t groups, kdst_tensor **out);
+
+/** Channels start to start + count - 1; a copy, which keeps the layout that convolutions work in, where kdst_slice gives a view.
+ *
+ *  @param      x      [N, C, …], rank 2 or more
+ *  @param      start  0 to C
+ *  @param      count  0 to C - start
+ *  @param[out] out    new; [N, count, …]; released with kdst_tensor_release
+ *  @status INVALID_ARGUMENT (NULL, start or count out of range), SHAPE (rank), DTYPE, OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_channel_slice(kdst_tensor *x, int64_t start, int64_t count, kdst_tensor **out);
+
 /** An axis backwards; a copy.
  *
  *  @param      x     rank 1 or more

@@ -104,6 +104,62 @@ static kdst_status slice(kdst__onnx *w, int64_t op, const char *type)
     return KDST_STATUS_OK;
 }
 
+static kdst_status channel_slice(kdst__onnx *w, int64_t op, const char *type)
+{
+    const int64_t start = number(w, op, "start", 0, 0);
+    (void)type;
+    emit_slice(w, op, 1, start, start + number(w, op, "count", 0, 0), 1);
+    return KDST_STATUS_OK;
+}
+
+/* Reshape of `from` to [N, middle …, axes of x from 2 on]; `to` as kdst__onnx_node. */
+static kdst_status
+with_channels(kdst__onnx *w, int64_t op, const char *from, const int64_t *middle, int32_t count, char *to)
+{
+    const kdst__graph_value *x = kdst__trace_input(w->trace, op, 0);
+    const int64_t value = input_value(w, op, 0);
+    int64_t sizes[KDST__MAX_RANK + 1];
+    int32_t rest = 0, rank = 0;
+    char list[KDST__ONNX_NAME];
+    for (int32_t i = 0; i < x->rank; i++) {
+        if (x->shape[i] == 0) return kdst__onnx_refuse(w, op, "a size of 0 means another thing in ONNX");
+        if (i == 1) {
+            for (int32_t k = 0; k < count; k++)
+                sizes[rank++] = middle[k];
+            continue;
+        }
+        const bool varies = kdst__onnx_varies(w, value, i);
+        rest += varies && i > 0;
+        sizes[rank++] = !varies ? x->shape[i] : i == 0 ? 0 : -1;
+    }
+    if (rest > 1 || kdst__onnx_varies(w, value, 1))
+        return kdst__onnx_refuse(w, op, "channels or several sizes depend on the batch; set dynamic_batch to 0");
+    kdst__onnx_constant_ints(w, sizes, rank, list);
+    kdst__onnx_node(w, op, "Reshape", from, list, NULL, to);
+    return KDST_STATUS_OK;
+}
+
+/* [N, C, …] as [N, G, C / G, …], its axes 1 and 2 exchanged, and back. */
+static kdst_status channel_shuffle(kdst__onnx *w, int64_t op, const char *type)
+{
+    const kdst__graph_value *x = kdst__trace_input(w->trace, op, 0);
+    const int64_t c = x->shape[1], groups = number(w, op, "groups", 0, 1);
+    int64_t axes[KDST__MAX_RANK + 1];
+    char own[KDST__ONNX_NAME], grouped[KDST__ONNX_NAME], exchanged[KDST__ONNX_NAME];
+    (void)type;
+    kdst_status status = with_channels(w, op, input_name(w, op, 0, own), (int64_t[]){groups, c / groups}, 2, grouped);
+    if (status != KDST_STATUS_OK) return status;
+    for (int32_t i = 0; i <= x->rank; i++)
+        axes[i] = i == 1 ? 2 : i == 2 ? 1 : i;
+    kdst__onnx_new_name(w, exchanged);
+    kdst__onnx_begin(w, "Transpose");
+    kdst__onnx_input(w, grouped);
+    kdst__onnx_output(w, exchanged);
+    kdst__onnx_ints(w, "perm", axes, x->rank + 1);
+    kdst__onnx_end(w, op);
+    return with_channels(w, op, exchanged, &c, 1, NULL);
+}
+
 static kdst_status flip(kdst__onnx *w, int64_t op, const char *type)
 {
     (void)type;
@@ -291,6 +347,8 @@ const kdst__onnx_row kdst__onnx_rows_indices[] = {
     {"transpose", permute, "Transpose"},
     {"permute", permute, "Transpose"},
     {"slice", slice, NULL},
+    {"channel_slice", channel_slice, NULL},
+    {"channel_shuffle", channel_shuffle, NULL},
     {"flip", flip, NULL},
     {"pad", pad, "Pad"},
     {"concat", concat, "Concat"},

@@ -17,29 +17,16 @@ typedef struct slice {
     int64_t start, count;
 } slice;
 
-/* [N, C, …] as [N, g, C / g, …], its axes 1 and 2 exchanged, and back. */
 static kdst_status run_shuffle(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
 {
     const int64_t groups = ((const shuffle *)layer)->groups;
-    int64_t shape[KDST__MAX_RANK];
     char text[KDST__SHAPE_TEXT];
-    kdst_tensor *grouped = NULL, *exchanged = NULL;
-    if (x->rank < 2 || x->rank >= KDST__MAX_RANK || x->shape[1] % groups != 0)
+    if (x->rank < 2 || x->shape[1] % groups != 0)
         return kdst__fail(
             layer->base.ctx, KDST_STATUS_SHAPE,
             "channel_shuffle: input is %s, layer expects [N, C, …] with C in %" PRId64 " groups",
             kdst__shape_text(x->rank, x->shape, text), groups);
-    shape[0] = x->shape[0];
-    shape[1] = groups;
-    shape[2] = x->shape[1] / groups;
-    for (int32_t i = 2; i < x->rank; i++)
-        shape[i + 1] = x->shape[i];
-    kdst_status status = kdst_reshape(x, x->rank + 1, shape, &grouped);
-    if (status == KDST_STATUS_OK) status = kdst_transpose(grouped, 1, 2, &exchanged);
-    if (status == KDST_STATUS_OK) status = kdst_reshape(exchanged, x->rank, x->shape, out);
-    kdst_tensor_release(exchanged);
-    kdst_tensor_release(grouped);
-    return status;
+    return kdst_channel_shuffle(x, groups, out);
 }
 
 static kdst_status run_slice(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
@@ -51,7 +38,7 @@ static kdst_status run_slice(kdst_layer *layer, kdst_tensor *x, kdst_tensor **ou
             layer->base.ctx, KDST_STATUS_SHAPE,
             "channel_slice: input is %s, layer expects [N, C, …] with C of %" PRId64 " and more",
             kdst__shape_text(x->rank, x->shape, text), s->start + s->count);
-    return kdst_slice(x, 1, s->start, s->start + s->count, 1, out);
+    return kdst_channel_slice(x, s->start, s->count, out);
 }
 
 static const kdst__layer_kind shuffle_kind = {.name = "channel_shuffle", .bytes = sizeof(shuffle), .run = run_shuffle};

@@ -74,6 +74,20 @@ static kdst_tensor *joined(net *n)
     return conv(n, y, n->c, 0, 1);
 }
 
+/* 26 channels interleaved, and parts of them that begin in the middle of a block */
+static kdst_tensor *shuffled(net *n)
+{
+    kdst_tensor *wide = conv(n, n->x, n->a, 1, 1), *low, *high, *y;
+    ONE(kdst_channel_shuffle, wide, 2);
+    wide = y;
+    ONE(kdst_channel_slice, wide, 0, 9);
+    low = y;
+    ONE(kdst_channel_slice, wide, 9, kdst_tensor_get_size(wide, 1) - 9);
+    high = y;
+    ONE(kdst_concat, ((kdst_tensor *[]){high, low}), 2, 1);
+    return conv(n, y, n->b, 1, 1);
+}
+
 /* Operations that know nothing of blocks, on the result and on a part of it, beside one that does. */
 static kdst_tensor *mixed(net *n)
 {
@@ -123,7 +137,7 @@ static kdst_tensor *looked_at(net *n)
 }
 
 typedef kdst_tensor *(*net_fn)(net *);
-static const net_fn nets[] = {chain, strided, residual, joined, mixed, twice, pooled, looked_at};
+static const net_fn nets[] = {chain, strided, residual, joined, shuffled, mixed, twice, pooled, looked_at};
 enum { NETS = sizeof nets / sizeof *nets };
 
 static void begin(net *n, kdst_dtype dtype)

@@ -188,6 +188,18 @@ static kdst_status transpose(const gradient_case *c, kdst_context *ctx, kdst_ten
     return kdst_transpose(in[0], c->p[0], c->p[1], out);
 }
 
+static kdst_status channel_shuffle(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)ctx;
+    return kdst_channel_shuffle(in[0], c->p[0], out);
+}
+
+static kdst_status channel_slice(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    (void)ctx;
+    return kdst_channel_slice(in[0], c->p[0], c->p[1], out);
+}
+
 static kdst_status slice(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
 {
     (void)ctx;
@@ -362,6 +374,12 @@ const gradient_case gradient_cases[] = {
     {"slice", "steps", slice, ".", {S2(3, 11)}, {-1, 1, 11, 3}},
     {"slice", "step past the end", slice, ".", {S1(5)}, {0, 4, 5, 1000}},
     {"slice", "all", slice, ".", {S3(2, 3, 2)}, {1, 0, 3, 1}},
+    {"channel_shuffle", "images", channel_shuffle, ".", {S4(2, 6, 2, 3)}, {3}},
+    {"channel_shuffle", "rows", channel_shuffle, ".", {S2(3, 8)}, {2}},
+    {"channel_shuffle", "of a view", channel_shuffle, "t", {S3(2, 6, 4)}, {3}},
+    {"channel_slice", "images", channel_slice, ".", {S4(2, 7, 2, 3)}, {2, 3}},
+    {"channel_slice", "rows", channel_slice, ".", {S2(3, 5)}, {0, 5}},
+    {"channel_slice", "of a view", channel_slice, "t", {S3(2, 6, 4)}, {1, 3}},
     {"slice", "of a view", slice, "t", {S2(4, 5)}, {0, 1, 5, 2}},
     {"pad", "both sides", pad, ".", {S2(3, 5)}, {1, 2, 1}},
     {"pad", "first axis", pad, ".", {S3(2, 3, 4)}, {0, 0, 3}},

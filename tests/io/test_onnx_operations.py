@@ -100,6 +100,9 @@ def cases(draw, random):
     yield 'unsqueeze', x, plain('unsqueeze', c_int64(1))
     yield 'squeeze', [draw(2, 1, 4)], plain('squeeze', c_int64(1))
     yield 'slice', x, plain('slice', c_int64(2), c_int64(1), c_int64(4), c_int64(2))
+    yield 'channel_shuffle', [draw(2, 6, 3, 2)], plain('channel_shuffle', c_int64(3))
+    yield 'channel_shuffle of rows', [draw(3, 6)], plain('channel_shuffle', c_int64(2))
+    yield 'channel_slice', [draw(2, 6, 3)], plain('channel_slice', c_int64(2), c_int64(3))
     yield 'flip', x, plain('flip', c_int64(2))
     yield 'pad', x, plain('pad', c_int64(1), c_int64(1), c_int64(2))
     yield 'broadcast_to', [draw(2, 1, 4)], plain('broadcast_to', c_int64(3), ints(2, 3, 4)), False
