@@ -117,10 +117,29 @@ KDST_API const char *kdst_context_get_info(const kdst_context *ctx, const char *
  *
  *  @param      ctx       the context
  *  @param[out] out_now   nullable; bytes handed out now
- *  @param[out] out_peak  nullable; most so far
+ *  @param[out] out_peak  nullable; most so far, or since kdst_context_clear_memory_peak
  *  @status INVALID_ARGUMENT (ctx is NULL)
  *  @thread any   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_context_get_memory(kdst_context *ctx, int64_t *out_now, int64_t *out_peak);
+
+/** Bytes that are free but kept for later, besides those in use.
+ *
+ *  What a training step has given back serves the next one. Under a limit bytes in use and these stay within it: when they would not, these are
+ *  given back to the allocator.
+ *
+ *  @param      ctx         the context
+ *  @param[out] out_cached  nullable; bytes
+ *  @status INVALID_ARGUMENT (ctx is NULL)
+ *  @thread any   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_context_get_memory_cached(kdst_context *ctx, int64_t *out_cached);
+
+/** Counts the most bytes in use anew, from those in use now: what a piece of the program needs is measured between this and
+ *  kdst_context_get_memory.
+ *
+ *  @param ctx  the context
+ *  @status INVALID_ARGUMENT (ctx is NULL)
+ *  @thread any   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_context_clear_memory_peak(kdst_context *ctx);
 
 /** Restarts the random streams from a seed: what is drawn afterwards depends on it alone.
  *

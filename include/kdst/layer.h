@@ -128,6 +128,30 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_set_trainable_matching(
 KDST_API KDST_NODISCARD kdst_status kdst_layer_set_statistics_fixed_matching(
     kdst_layer *layer, const char *pattern, int32_t fixed, int64_t *out_count);
 
+/** Says whether the results inside a layer are computed again in the backward pass instead of being kept (Chen et al. 2016).
+ *
+ *  A step then needs less memory and a second forward pass of the layer. Between the passes only the inputs are kept. Dropout draws the
+ *  same masks, running statistics move once, and gradients are the same bits, but for the sign of zeros; and but for rounding where
+ *  a layer is cut off from one that it runs together with, as a convolution from its batch norm. A layer inside it that is recomputed too nests. It is the layer itself that is asked, not those in it: for a network ask its
+ *  blocks.
+ *
+ *  The layer is recorded as usual when it has several outputs, or something inside it keeps its output or has a hook. Custom layers inside run
+ *  twice, and are to do the same each time. A leaf that is neither an input nor a parameter in the layer gets its gradient only where one
+ *  of these requires one. Between a run and its backward pass parameters and mode stay as they are, else the pass fails with STATE.
+ *
+ *  @param layer      the layer
+ *  @param recompute  0 or 1
+ *  @status INVALID_ARGUMENT (NULL, recompute not 0 or 1)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_layer_set_recompute(kdst_layer *layer, int32_t recompute);
+
+/** Whether a layer is recomputed.
+ *
+ *  @param layer  nullable
+ *  @return       1 when it is, else 0
+ *  @thread context   @since 0.1 */
+KDST_API int32_t kdst_layer_get_recompute(const kdst_layer *layer);
+
 /** Forgets the gradients of all parameters.
  *
  *  @param layer  the layer

@@ -60,7 +60,9 @@ struct kdst__op {
     uint32_t int_inputs;            /* bit i (below 32): input i is int32 (labels); all others share one floating-point type */
     bool any_dtype;                 /* inputs of any type (shape operations) */
     bool strided;                   /* forward reads any strides: inputs are passed as they are */
+    bool any_layout;                /* inputs are passed in the layout that they have; with `strided` */
     bool makes_out;                 /* forward makes call->out itself (views, callbacks) */
+    bool replays;                   /* backward makes call->out anew, recorded, and the pass goes on from there (recompute.h) */
     int32_t variant;                /* which of the functions that share a forward and a backward */
     size_t attr_bytes;
     /* What of the attributes a trace shows, by name, with offsets into their struct: the schema that they are parsed by, or a table
@@ -94,6 +96,9 @@ struct kdst__op {
 #define KDST__OP(name) extern const kdst__op kdst__op_##name;
 #include "autograd/ops.def"
 #undef KDST__OP
+
+/* Whether what runs now has run before and is only recorded: nothing that lasts may be changed (recompute.h). */
+bool kdst__replaying(const kdst_context *ctx);
 
 /* Whether a mask of the descriptor has input i; lists are longer than masks. */
 static inline bool kdst__op_mask(uint32_t mask, int32_t i)

@@ -233,7 +233,7 @@ static kdst_status check_inputs(const kdst__op *op, kdst_context *ctx, kdst_tens
             return kdst__fail(
                 ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s belongs to another context", op->name,
                 input_name(op, i, text));
-        bool as_it_is = kdst__tracing(ctx) || (kdst__op_mask(op->blocked_inputs, i) && kdst__tensor_blocked(t));
+        bool as_it_is = kdst__tracing(ctx) || op->any_layout || (kdst__op_mask(op->blocked_inputs, i) && kdst__tensor_blocked(t));
         kdst_status status = as_it_is ? KDST_STATUS_OK : kdst__tensor_need_data(op->name, t);
         if (status) return status;
         if (op->any_dtype) continue;

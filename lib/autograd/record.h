@@ -12,6 +12,7 @@ typedef struct kdst__autograd {
     uint64_t sequence; /* records made so far */
     uint64_t passes;   /* backward passes begun so far */
     bool passing;      /* one is under way */
+    bool replaying;    /* and runs something again (recompute.h) */
     struct kdst__graph *graph; /* being recorded for its shapes, or NULL; borrowed */
 } kdst__autograd;
 

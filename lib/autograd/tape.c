@@ -5,6 +5,9 @@
  * Gradients of records and leaves are collected in buffers of the pass; the leaves get them only when the whole pass has
  * succeeded, by steps that cannot fail. A record whose inputs or result were written to since is refused: its
  * derivative would be of other values.
+ *
+ * A record of something that was not recorded in detail (recompute.h) runs it again when it is met: the records that this makes are the
+ * latest of all, so they are visited next, and given back before the pass goes on.
  */
 #include "autograd/record.h"
 #include "core/options.h"
@@ -30,6 +33,7 @@ typedef struct pass {
     kdst_context *ctx;
     kdst__memory *memory;
     uint64_t number;
+    uint64_t last; /* record of before the pass; later ones serve it alone */
     list heap;   /* records to visit, the latest on top */
     list met;    /* every record met, retained */
     list leaves; /* every leaf met, retained */
@@ -285,9 +289,47 @@ static void drop_inputs(kdst__node *node, uint32_t made)
     }
 }
 
+/* Adds a gradient, whose reference is taken over, to that of a result or leaf. */
+static kdst_status send(pass *p, kdst_tensor *y, kdst_tensor *grad)
+{
+    const kdst__edge edge = {.node = y->node, .leaf = !y->node && y->requires_grad ? y : NULL};
+    kdst_tensor **slot;
+    kdst_status status = find_slot(p, &edge, &slot);
+    if (!status && slot && !*slot) {
+        *slot = grad;
+        return KDST_STATUS_OK;
+    }
+    if (!status && slot) status = set_layout(slot, false);
+    if (!status && slot) status = set_layout(&grad, false);
+    if (!status && slot)
+        kdst__add_into(
+            kdst__tensor_compute(grad), grad->dtype, kdst__tensor_count(grad), 1.0, kdst__tensor_data(grad),
+            kdst__tensor_data(*slot));
+    kdst__handle_release(grad);
+    return status;
+}
+
+/* Runs again what the record stands for. */
+static kdst_status replay(pass *p, kdst__node *node)
+{
+    uint32_t made = 0;
+    kdst_status status = check_unchanged(node);
+    if (!status) status = remake_inputs(node, &made);
+    kdst__call call = call_of(node);
+    if (!status) status = node->op->backward(&call);
+    drop_inputs(node, made);
+    if (!status) {
+        status = send(p, call.out, node->grad);
+        node->grad = NULL;
+    }
+    kdst__handle_release(call.out);
+    return status;
+}
+
 static kdst_status visit(pass *p, kdst__node *node)
 {
     uint32_t made = 0;
+    if (node->op->replays) return replay(p, node);
     kdst_status status = check_unchanged(node);
     if (!status) status = remake_inputs(node, &made);
     if (!status) status = take_inputs(node);
@@ -415,12 +457,12 @@ kdst_status kdst_backward(kdst_tensor *y, kdst_tensor *dy, const kdst_options *o
     kdst__handle_retain(y); /* a callback may release it, and with it the last of the context */
     state->passing = true;
     state->no_grad++;
-    pass p = {.ctx = ctx, .memory = kdst__context_memory(ctx), .number = ++state->passes};
+    pass p = {.ctx = ctx, .memory = kdst__context_memory(ctx), .number = ++state->passes, .last = state->sequence};
     status = begin(&p, y, dy);
     while (!status && p.heap.count) {
         kdst__node *node = heap_pop(&p.heap);
         if (node->grad) status = visit(&p, node);
-        if (!status && !settings.retain) use_up(node); /* at once: its memory serves the rest of the pass */
+        if (!status && (!settings.retain || node->sequence > p.last)) use_up(node); /* at once: its memory serves the rest of the pass */
     }
     if (!status) status = make_plain(&p);
     if (!status) commit(&p);

@@ -199,6 +199,21 @@ kdst_status kdst_context_get_memory(kdst_context *ctx, int64_t *out_now, int64_t
     return KDST_STATUS_OK;
 }
 
+kdst_status kdst_context_get_memory_cached(kdst_context *ctx, int64_t *out_cached)
+{
+    if (out_cached) *out_cached = 0;
+    if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
+    if (out_cached) *out_cached = (int64_t)kdst__memory_cached(ctx->memory);
+    return KDST_STATUS_OK;
+}
+
+kdst_status kdst_context_clear_memory_peak(kdst_context *ctx)
+{
+    if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__memory_clear_peak(ctx->memory);
+    return KDST_STATUS_OK;
+}
+
 kdst_status kdst_context_set_seed(kdst_context *ctx, uint64_t seed)
 {
     return kdst_context_set_random(ctx, seed, 0);

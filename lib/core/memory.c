@@ -241,6 +241,21 @@ size_t kdst__memory_peak(kdst__memory *memory)
     return peak;
 }
 
+void kdst__memory_clear_peak(kdst__memory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    memory->peak = memory->used;
+    pthread_mutex_unlock(&memory->lock);
+}
+
+size_t kdst__memory_cached(kdst__memory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    size_t bytes = cached(memory);
+    pthread_mutex_unlock(&memory->lock);
+    return bytes;
+}
+
 void kdst__memory_set_limit(kdst__memory *memory, size_t bytes)
 {
     pthread_mutex_lock(&memory->lock);

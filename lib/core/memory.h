@@ -33,6 +33,10 @@ void *kdst__realloc(kdst__memory *memory, void *pointer, size_t old_bytes, size_
 /* Bytes handed out now, at most so far; a limit of 0 is none. */
 size_t kdst__memory_used(kdst__memory *memory);
 size_t kdst__memory_peak(kdst__memory *memory);
+/* From now on the peak is counted anew. */
+void kdst__memory_clear_peak(kdst__memory *memory);
+/* Bytes that are free and not given back to the hooks. */
+size_t kdst__memory_cached(kdst__memory *memory);
 void kdst__memory_set_limit(kdst__memory *memory, size_t bytes);
 /* Says what the last allocation that failed wanted, since kdst__memory_forget: ": 1048576 bytes wanted, 3.2 MB of the limit of 4.0 MB
  * in use", or "" when none failed. Never fails itself. */

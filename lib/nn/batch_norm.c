@@ -44,7 +44,8 @@ static kdst_status run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer
             kdst__shape_text(tail->addend->rank, tail->addend->shape, of_addend));
     const kdst__batch_norm_attrs attrs = {kdst__layer_is_training(layer), bn->momentum, bn->eps, tail->activation};
     kdst_status status = kdst__batch_norm_run(x, bn->weight, bn->bias, bn->mean, bn->var, tail->addend, &attrs, out);
-    if (status == KDST_STATUS_OK && kdst__layer_is_training(layer) && !kdst__tracing(layer->base.ctx)) {
+    if (status == KDST_STATUS_OK && kdst__layer_is_training(layer) && !kdst__tracing(layer->base.ctx) &&
+        !kdst__replaying(layer->base.ctx)) {
         int32_t *count = kdst__tensor_data(bn->count);
         *count += *count < INT32_MAX;
         kdst__tensor_touch(bn->count);

@@ -87,6 +87,7 @@ struct kdst_layer {
     char *name;         /* in the parent; NULL for a root */
     bool training;
     bool fixed; /* behaves as in evaluation whatever `training` says */
+    bool recompute; /* what is inside is computed again in the backward pass (recompute.c) */
     kdst__layer_watch *watch; /* NULL but in a run that is watched */
     int32_t tensor_count;
     kdst__layer_tensor tensors[KDST__LAYER_TENSORS];
@@ -123,6 +124,12 @@ void kdst__layer_get_ports(const kdst_layer *layer, kdst__layer_ports *out);
  * kdst__layer_run is the same for a layer with one output, and fails on others. */
 kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
 kdst_status kdst__layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out);
+/* The run of the kind alone, without what happens around it. */
+kdst_status kdst__layer_run_kind(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
+/* Whether a run of the layer now is one without a record that the backward pass repeats; and that run. */
+bool kdst__layer_recomputes(const kdst_layer *layer, kdst_tensor *const *inputs, int64_t count);
+kdst_status
+kdst__layer_run_recomputed(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
 /* Whether a layer may run together with what comes behind it: nobody asks for its own output (hooks, traces, watches), and its kind can. */
 bool kdst__layer_takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail);
 /* Of a layer that takes the tail; *out as kdst__layer_run. */

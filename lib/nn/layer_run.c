@@ -41,9 +41,14 @@ check_inputs(const kdst_layer *layer, const kdst__layer_ports *ports, kdst_tenso
     return KDST_STATUS_OK;
 }
 
-kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+kdst_status kdst__layer_run_kind(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
 {
     const kdst__layer_kind *kind = layer->kind;
+    return kind->run_many != NULL ? kind->run_many(layer, inputs, count, out) : kind->run(layer, inputs[0], out);
+}
+
+kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
+{
     kdst__layer_ports ports;
     kdst__layer_get_ports(layer, &ports);
     for (int64_t i = 0; i < ports.outputs; i++)
@@ -56,7 +61,8 @@ kdst_status kdst__layer_run_many(kdst_layer *layer, kdst_tensor *const *inputs, 
         graph->owner = layer;
     else if (layer->keepers > 0 && layer->watch == NULL)
         kdst__layer_forget_outputs(layer);
-    status = kind->run_many != NULL ? kind->run_many(layer, inputs, count, out) : kind->run(layer, inputs[0], out);
+    status = kdst__layer_recomputes(layer, inputs, count) ? kdst__layer_run_recomputed(layer, inputs, count, out)
+                                                          : kdst__layer_run_kind(layer, inputs, count, out);
     if (graph != NULL)
         graph->owner = around;
     else if (status == KDST_STATUS_OK && layer->watch != NULL)
@@ -78,7 +84,7 @@ bool kdst__layer_unobserved(const kdst_layer *layer)
 bool kdst__layer_takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)
 {
     const kdst__layer_kind *kind = layer->kind;
-    return kind->takes_tail != NULL && kdst__layer_unobserved(layer) && kind->takes_tail(layer, tail);
+    return kind->takes_tail != NULL && !layer->recompute && kdst__layer_unobserved(layer) && kind->takes_tail(layer, tail);
 }
 
 kdst_status kdst__layer_run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out)

@@ -9,6 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#  define CACHED 0
+#elif defined(__has_feature)
+#  if __has_feature(address_sanitizer)
+#    define CACHED 0
+#  endif
+#endif
+#ifndef CACHED
+#  define CACHED 1
+#endif
+
 static kdst_context *ctx;
 static kdst_options *o;
 
@@ -148,6 +159,21 @@ START_TEST(test_limit)
     kdst__handle_release(small);
     ck_assert_int_eq(kdst_context_get_memory(other, NULL, &peak), KDST_STATUS_OK);
     ck_assert_int_ge(peak, 50000);
+    int64_t cached = -1;
+    ck_assert_int_eq(kdst_context_clear_memory_peak(other), KDST_STATUS_OK);
+    ck_assert_int_eq(kdst_context_get_memory(other, &now, &peak), KDST_STATUS_OK);
+    ck_assert_int_eq(peak, now);
+    ck_assert_int_eq(kdst_context_get_memory_cached(other, &cached), KDST_STATUS_OK);
+    ck_assert(CACHED ? cached >= 50000 : cached == 0);
+    small = kdst__handle_create(other, &plain, 50000);
+    ck_assert_ptr_nonnull(small);
+    ck_assert_int_eq(kdst_context_get_memory(other, NULL, &peak), KDST_STATUS_OK);
+    ck_assert_int_ge(peak, now + 50000);
+    ck_assert_int_eq(kdst_context_get_memory_cached(other, &now), KDST_STATUS_OK);
+    ck_assert(CACHED ? now <= cached - 50000 : now == 0);
+    kdst__handle_release(small);
+    ck_assert_int_eq(kdst_context_get_memory_cached(NULL, &now), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_int_eq(kdst_context_clear_memory_peak(NULL), KDST_STATUS_INVALID_ARGUMENT);
     kdst_context_release(other);
     ck_assert_int_eq(kdst_context_get_memory(NULL, &now, NULL), KDST_STATUS_INVALID_ARGUMENT);
 }

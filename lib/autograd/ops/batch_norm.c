@@ -275,7 +275,7 @@ kdst_status kdst__batch_norm_run(
     if (status == KDST_STATUS_OK) status = refuse_gradient(ctx, running_var, "running_var");
     if (status != KDST_STATUS_OK) return status;
     bool moves =
-        options->training && (running_mean != NULL || running_var != NULL) && x->rank >= 2 && !kdst__tracing(ctx);
+        options->training && (running_mean != NULL || running_var != NULL) && x->rank >= 2 && !kdst__tracing(ctx) && !kdst__replaying(ctx);
     int64_t c = moves ? channels(x) : 0;
     size_t bytes = (size_t)c * 2 * sizeof *a.batch;
     if (moves && (a.batch = kdst__alloc(kdst__context_memory(ctx), bytes)) == NULL)
