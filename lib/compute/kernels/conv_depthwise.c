@@ -30,8 +30,28 @@ typedef struct taps {
 #include "compute/simd/depthwise_tile.h"
 #undef TILE
 #undef EACH_PLACE
+#define TILE tile_7
+#define EACH_PLACE(R) R(0) R(1) R(2) R(3) R(4) R(5) R(6)
+#include "compute/simd/depthwise_tile.h"
+#undef TILE
+#undef EACH_PLACE
+#define TILE tile_6
+#define EACH_PLACE(R) R(0) R(1) R(2) R(3) R(4) R(5)
+#include "compute/simd/depthwise_tile.h"
+#undef TILE
+#undef EACH_PLACE
+#define TILE tile_5
+#define EACH_PLACE(R) R(0) R(1) R(2) R(3) R(4)
+#include "compute/simd/depthwise_tile.h"
+#undef TILE
+#undef EACH_PLACE
 #define TILE tile_4
 #define EACH_PLACE(R) R(0) R(1) R(2) R(3)
+#include "compute/simd/depthwise_tile.h"
+#undef TILE
+#undef EACH_PLACE
+#define TILE tile_3
+#define EACH_PLACE(R) R(0) R(1) R(2)
 #include "compute/simd/depthwise_tile.h"
 #undef TILE
 #undef EACH_PLACE
@@ -46,22 +66,39 @@ typedef struct taps {
 #undef TILE
 #undef EACH_PLACE
 
-/* `count` places of a row, `out` apart. */
+/* `count` places of a row, `out` apart. What is left behind tiles of 8 is one tile: two short ones take as long each. */
 INLINE void
 row_of(int64_t count, lines l, taps t, vec bias, int64_t step, int activation, int add, int64_t out, real *y)
 {
     int64_t q = 0;
     for (; q + 8 <= count; q += 8)
         tile_8(l, t, bias, q * step, step, activation, add, out, y + q * out * LANES);
-    if (q + 4 <= count) {
-        tile_4(l, t, bias, q * step, step, activation, add, out, y + q * out * LANES);
-        q += 4;
+    real *rest = y + q * out * LANES;
+    switch (count - q) {
+    case 1:
+        tile_1(l, t, bias, q * step, step, activation, add, out, rest);
+        break;
+    case 2:
+        tile_2(l, t, bias, q * step, step, activation, add, out, rest);
+        break;
+    case 3:
+        tile_3(l, t, bias, q * step, step, activation, add, out, rest);
+        break;
+    case 4:
+        tile_4(l, t, bias, q * step, step, activation, add, out, rest);
+        break;
+    case 5:
+        tile_5(l, t, bias, q * step, step, activation, add, out, rest);
+        break;
+    case 6:
+        tile_6(l, t, bias, q * step, step, activation, add, out, rest);
+        break;
+    case 7:
+        tile_7(l, t, bias, q * step, step, activation, add, out, rest);
+        break;
+    default:
+        break;
     }
-    if (q + 2 <= count) {
-        tile_2(l, t, bias, q * step, step, activation, add, out, y + q * out * LANES);
-        q += 2;
-    }
-    if (q < count) tile_1(l, t, bias, q * step, step, activation, add, out, y + q * out * LANES);
 }
 
 static void
