@@ -27,7 +27,8 @@ void kdst__blocked_to_plain(kdst__compute *cp, int64_t n, int64_t c, int64_t s, 
 typedef struct kdst__conv_tail {
     const float *bias;  /* [O], nullable: added first */
     int32_t activation; /* KDST__FUSED_…, last */
-    double *mean, *var; /* [O], both or none: mean and biased variance over N, P, Q of what is written; no activation then */
+    double *mean, *var; /* [O], both or none: mean and biased variance over N, P, Q of what is written; no activation or addend then */
+    const float *addend; /* as y lies, not y itself, nullable: added before the activation */
 } kdst__conv_tail;
 
 /* Whether convolutions of this shape are to give blocked results: 1 where that pays. */

@@ -11,6 +11,7 @@
 
 static const struct algorithm {
     int32_t exact; /* 1: as accurate as the sum itself */
+    int32_t adds;  /* 1: `forward` takes an addend */
     int32_t (*fits)(const kdst__compute *cp, const kdst__conv2d_shape *s);
     kdst_status (*forward)(
         kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *w,
@@ -20,11 +21,11 @@ static const struct algorithm {
     kdst_status (*backward_weights)(
         kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *dy, float *dw);
 } algorithms[] = {
-    {1, kdst__conv_depthwise_fits, kdst__conv_depthwise_forward, kdst__conv_depthwise_backward_data,
+    {1, 0, kdst__conv_depthwise_fits, kdst__conv_depthwise_forward, kdst__conv_depthwise_backward_data,
      kdst__conv_depthwise_backward_weights},
-    {0, kdst__conv_winograd_fits, kdst__conv_winograd_forward, kdst__conv_winograd_backward_data,
+    {0, 1, kdst__conv_winograd_fits, kdst__conv_winograd_forward, kdst__conv_winograd_backward_data,
      kdst__conv_winograd_backward_weights},
-    {1, kdst__conv_direct_fits, kdst__conv_direct_forward, kdst__conv_direct_backward_data,
+    {1, 1, kdst__conv_direct_fits, kdst__conv_direct_forward, kdst__conv_direct_backward_data,
      kdst__conv_direct_backward_weights},
 };
 
@@ -127,7 +128,16 @@ kdst_status kdst__conv_blocked_forward(
     const kdst__conv_tail *tail, float *y)
 {
     const struct algorithm *a = choose(cp, s);
-    return (a ? a->forward : general_forward)(cp, s, x_plain, x, w, tail, y);
+    const int32_t apart = tail && tail->addend && !(a && a->adds);
+    kdst__conv_tail before = apart ? *tail : (kdst__conv_tail){0};
+    before.addend = NULL;
+    before.activation = KDST__FUSED_NONE;
+    const kdst_status status = (a ? a->forward : general_forward)(cp, s, x_plain, x, w, apart ? &before : tail, y);
+    if (status || !apart) return status;
+    const int64_t count = kdst__blocked_count(cp, s->n, s->o, s->p * s->q);
+    kdst__binary(cp, KDST__F32, KDST__ADD, count, y, tail->addend, 0, y);
+    kdst__activate(cp, KDST__F32, tail->activation, count, y);
+    return status;
 }
 
 kdst_status kdst__conv_blocked_backward_data(

@@ -26,6 +26,7 @@ typedef struct sum {
     const float *x, *w, *bias;
     int64_t w_group, w_lane, w_channel; /* strides of the weights as they are given */
     int32_t add, activation;
+    const float *addend;
     float *y;
     int64_t *offsets, *from,
         *lists; /* [taps (rows + columns)], [k], [threads, taps (points + 1)]; one block of memory */
@@ -250,6 +251,7 @@ static void sum_panel(const sum *s, int64_t panel, int64_t span, int64_t begin, 
     do {
         run.last = kdst__least(run.first + s->chunk, blocks);
         run.activation = run.last == blocks ? s->activation : KDST__FUSED_NONE;
+        run.addend = run.last == blocks && s->addend ? s->addend + at * s->d.y_block : NULL;
         s->cp->blocked->direct_sum(&s->d, &run);
         run.first = run.last;
         run.add = 1;
@@ -354,6 +356,7 @@ static sum forward_sum(
         .w = w,
         .bias = tail ? tail->bias : NULL,
         .activation = tail ? tail->activation : KDST__FUSED_NONE,
+        .addend = tail ? tail->addend : NULL,
         .y = y,
         .w_group = o * c * kernel,
         .w_lane = c * kernel,

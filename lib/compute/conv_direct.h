@@ -25,7 +25,8 @@ typedef struct kdst__direct_run {
     const float *x, *w;  /* x at its first block; w [blocks][taps][depth][vectors][B] */
     const float *bias;   /* [vectors, B], nullable: what the sum begins with */
     int32_t add;         /* it begins with y */
-    int32_t activation;  /* KDST__FUSED_…, at the end */
+    const float *addend; /* as y, nullable: added at the end */
+    int32_t activation;  /* KDST__FUSED_…, last */
     int64_t valid;       /* lanes of the last vector that are written, 0 behind */
     float *y;            /* at its first block */
     int64_t *list;       /* scratch [taps (points + 1)] */

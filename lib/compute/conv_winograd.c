@@ -27,10 +27,10 @@ typedef struct job {
     int64_t tiles, units; /* of g.block tiles each */
     int64_t source_blocks, blocks, groups, depths;
     int64_t lane_step, depth_step;
-    int32_t turned, activation, add;
-    const float *x, *w, *bias;
-    const float *ready;   /* transformed weights of all, nullable */
-    float *y, *u, *v, *m; /* u and v: for all or a worker each, m: a worker each */
+    int32_t turned, activation;
+    const float *x, *w, *bias, *addend; /* addend: as y, which it may be; nullable */
+    const float *ready;                 /* transformed weights of all, nullable */
+    float *y, *u, *v, *m;               /* u and v: for all or a worker each, m: a worker each */
     int64_t u_group, u_size, v_size, m_size;
     double *sums; /* [units][blocks][3][B], nullable */
     void *scratch;
@@ -98,8 +98,8 @@ static void unit_results(const job *j, int64_t unit, int64_t group, const float 
     for (int64_t r = 0; r < wide; r++) {
         const int64_t b = group * KDST__WINOGRAD_GROUP + r;
         k->winograd_results(
-            &j->g, b, begin, end, m + r * j->g.block * lanes, j->bias ? j->bias + b * lanes : NULL, j->activation,
-            j->add, j->sums ? j->sums + (unit * j->blocks + b) * 3 * lanes : NULL, j->y);
+            &j->g, b, begin, end, m + r * j->g.block * lanes, j->bias ? j->bias + b * lanes : NULL, j->addend,
+            j->activation, j->sums ? j->sums + (unit * j->blocks + b) * 3 * lanes : NULL, j->y);
     }
 }
 
@@ -269,6 +269,7 @@ kdst_status kdst__conv_winograd_forward_packed(
     j.ready = packed;
     j.activation = tail ? tail->activation : KDST__FUSED_NONE;
     j.bias = tail ? tail->bias : NULL;
+    j.addend = tail ? tail->addend : NULL;
     j.x = x;
     j.y = y;
     if (!x_plain) return run(&j, s->n, tail);
@@ -321,7 +322,7 @@ kdst_status kdst__conv_winograd_backward_data(
         .lane_step = taps,
         .depth_step = s->c * taps,
         .turned = 1,
-        .add = add,
+        .addend = add ? dx : NULL,
         .x = dy,
         .w = w,
         .y = dx};

@@ -176,12 +176,15 @@ static kdst_status run_op(const kdst__step *step, kdst_tensor *const *inputs, kd
 
 /* The convolution itself, into a new tensor. x may be blocked when the result is. */
 static kdst_status run_blocked(
-    const kdst__step *step, const kdst__conv2d_shape *shape, bool packed, kdst_tensor *const *inputs, kdst_tensor **out)
+    const kdst__step *step, const kdst__conv2d_shape *shape, bool packed, kdst_tensor *const *inputs,
+    const kdst_tensor *addend, kdst_tensor **out)
 {
     kdst_tensor *x = inputs[0];
     kdst_context *ctx = x->base.ctx;
     const kdst__conv_tail tail = {
-        .bias = inputs[2] == NULL ? NULL : kdst__tensor_data(inputs[2]), .activation = step->activation};
+        .bias = inputs[2] == NULL ? NULL : kdst__tensor_data(inputs[2]),
+        .activation = step->sum > 0 && addend == NULL ? KDST__FUSED_NONE : step->activation,
+        .addend = addend == NULL ? NULL : kdst__tensor_data(addend)};
     kdst_status status =
         kdst__tensor_new_blocked(ctx, "conv2d", (int64_t[]){shape->n, shape->o, shape->p, shape->q}, out);
     if (status != KDST_STATUS_OK) return status;
@@ -205,14 +208,29 @@ run_plain(const kdst__step *step, const kdst__conv2d_shape *shape, kdst_tensor *
             kdst__tensor_compute(x), x->dtype, shape, kdst__tensor_data(x), kdst__tensor_data(inputs[1]), &step->panels,
             bias, 0, kdst__tensor_data(*out)))
         return kdst__fail_memory(ctx, "conv2d");
-    kdst__activate(
-        kdst__tensor_compute(x), x->dtype, step->activation, kdst__tensor_count(*out), kdst__tensor_data(*out));
+    if (step->sum == 0)
+        kdst__activate(
+            kdst__tensor_compute(x), x->dtype, step->activation, kdst__tensor_count(*out), kdst__tensor_data(*out));
     return KDST_STATUS_OK;
 }
 
-/* A convolution: shape rule, layout, result with bias and activation. */
-static kdst_status
-run_conv2d(const kdst__plan *plan, const kdst__step *step, kdst_tensor **inputs, kdst_context *ctx, kdst_tensor **out)
+/* The sum behind a convolution that could not do it: *y becomes act(*y + addend). */
+static kdst_status run_sum(const kdst__plan *plan, const kdst__step *step, kdst_tensor *addend, kdst_tensor **y)
+{
+    kdst_tensor *sum = NULL, *const operands[2] = {*y, addend};
+    kdst_status status = run_op(&plan->steps[step->sum], operands, addend->base.ctx, &sum);
+    if (status != KDST_STATUS_OK) return status;
+    kdst__activate(
+        kdst__tensor_compute(sum), sum->dtype, step->activation, kdst__tensor_room(sum), kdst__tensor_data(sum));
+    kdst__handle_release(*y);
+    *y = sum;
+    return KDST_STATUS_OK;
+}
+
+/* A convolution: shape rule, layout, result with bias, sum and activation. */
+static kdst_status run_conv2d(
+    const kdst__plan *plan, const kdst__step *step, kdst_tensor **inputs, kdst_tensor *addend, kdst_context *ctx,
+    kdst_tensor **out)
 {
     kdst__conv2d_attrs attrs = *(const kdst__conv2d_attrs *)step->attrs;
     kdst_tensor *given[3] = {inputs[0], inputs[1], inputs[2]}, *x = NULL;
@@ -228,9 +246,13 @@ run_conv2d(const kdst__plan *plan, const kdst__step *step, kdst_tensor **inputs,
     else
         status = kdst__tensor_to_contiguous("conv2d", inputs[0], &x);
     given[0] = x;
+    bool fused = blocked && addend != NULL && kdst__tensor_blocked(addend) && addend->shape[0] == shape.n &&
+        addend->shape[1] == shape.o && addend->shape[2] == shape.p && addend->shape[3] == shape.q;
+    bool same_level = plan->level == kdst__compute_level(cp);
     if (status == KDST_STATUS_OK)
-        status = blocked ? run_blocked(step, &shape, plan->level == kdst__compute_level(cp), given, out)
+        status = blocked ? run_blocked(step, &shape, same_level, given, fused ? addend : NULL, out)
                          : run_plain(step, &shape, given, out);
+    if (status == KDST_STATUS_OK && addend != NULL && !fused) status = run_sum(plan, step, addend, out);
     kdst__handle_release(x);
     if (status == KDST_STATUS_OK) return status;
     kdst__handle_release(*out);
@@ -263,7 +285,9 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
             kdst__tensor_compute(y), y->dtype, KDST__ADD, kdst__tensor_room(y), kdst__tensor_data(y),
             kdst__tensor_data(inputs[1]), 0, kdst__tensor_data(y));
     } else if (is_own_conv2d(frozen, step)) {
-        status = run_conv2d(plan, step, inputs, frozen->base.ctx, &y);
+        const int64_t slot = step->sum > 0 ? step->addend : -1;
+        kdst_tensor *addend = slot < 0 ? NULL : frozen->weights[slot] != NULL ? frozen->weights[slot] : slots[slot];
+        status = run_conv2d(plan, step, inputs, addend, frozen->base.ctx, &y);
         done = true;
     } else {
         status = run_op(step, inputs, frozen->base.ctx, &y);
@@ -272,6 +296,10 @@ static kdst_status run_step(const kdst_frozen *frozen, int64_t index, kdst_tenso
     if (step->activation && !done)
         kdst__activate(kdst__tensor_compute(y), y->dtype, step->activation, kdst__tensor_room(y), kdst__tensor_data(y));
     slots[step->output] = y;
+    if (step->sum > 0 && plan->slots[step->addend].last_use == index) {
+        kdst__handle_release(slots[step->addend]);
+        slots[step->addend] = NULL;
+    }
     for (int32_t i = 0; i < step->count; i++) {
         int64_t slot = plan->inputs[step->first_input + i];
         if (slot < 0 || plan->slots[slot].last_use != index) continue;

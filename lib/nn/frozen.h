@@ -18,6 +18,7 @@ typedef struct kdst__step {
     int32_t activation;  /* KDST__FUSED_…, in place, on the result */
     bool in_place;       /* add: into the first input */
     bool dropped;        /* folded into another one */
+    int64_t sum, addend; /* conv2d: step of a sum that it does too, 0: none; slot of the other operand */
     /* conv2d: its weights, packed once, for a plain result or for one in blocked channels; NULL: not packed */
     kdst__panels panels;
     kdst__conv_packed *packed;

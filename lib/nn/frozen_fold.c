@@ -36,6 +36,8 @@ static int64_t uses(const kdst__plan *plan, int64_t slot)
     for (int64_t i = 0; i < plan->step_count; i++)
         for (int32_t k = 0; k < plan->steps[i].count && !plan->steps[i].dropped; k++)
             count += plan->inputs[plan->steps[i].first_input + k] == slot;
+    for (int64_t i = 0; i < plan->step_count; i++)
+        count += plan->steps[i].sum > 0 && plan->steps[i].addend == slot;
     for (int64_t i = 0; i < plan->output_count; i++)
         count += plan->outputs[i] == slot;
     return count;
@@ -170,6 +172,23 @@ static int32_t activation_of(const kdst__step *step)
     return is(step, "relu6") ? KDST__FUSED_RELU6 : KDST__FUSED_NONE;
 }
 
+/* A sum of a convolution and of something older: the convolution adds that itself. */
+static bool fold_sum(kdst__plan *plan, int64_t index, int32_t side)
+{
+    kdst__step *sum = &plan->steps[index];
+    const int64_t a = *input(plan, sum, side), b = *input(plan, sum, 1 - side);
+    kdst__step *conv = source(plan, a), *other = source(plan, b);
+    if (conv == NULL || conv->op != &kdst__op_conv2d || conv->count != 3 || weight(plan, conv, 1) == NULL) return false;
+    if (conv->activation || conv->sum > 0 || a == b || !is_scratch(plan, a)) return false;
+    if (plan->slots[a].dtype != KDST_DTYPE_FLOAT32 || !same_shape(&plan->slots[a], &plan->slots[b])) return false;
+    if (other != NULL && other > conv) return false;
+    conv->sum = index;
+    conv->addend = b;
+    conv->output = sum->output;
+    sum->dropped = true;
+    return true;
+}
+
 static void mark_in_place(kdst__plan *plan)
 {
     for (int64_t i = 0; i < plan->step_count; i++) {
@@ -179,7 +198,7 @@ static void mark_in_place(kdst__plan *plan)
             from->activation = activation_of(step);
             from->output = step->output;
             step->dropped = true;
-        } else if (is(step, "add")) {
+        } else if (is(step, "add") && !fold_sum(plan, i, 0) && !fold_sum(plan, i, 1)) {
             int64_t a = *input(plan, step, 0), b = *input(plan, step, 1);
             step->in_place = a != b && is_scratch(plan, a) && same_shape(&plan->slots[a], &plan->slots[b]);
         }
@@ -194,6 +213,9 @@ static void finish(kdst__plan *plan)
             int64_t slot = *input(plan, &plan->steps[i], k);
             if (slot >= 0) plan->slots[slot].last_use = i;
         }
+    for (int64_t i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].sum > 0 && plan->slots[plan->steps[i].addend].last_use < i)
+            plan->slots[plan->steps[i].addend].last_use = i;
     for (int64_t i = 0; i < plan->output_count; i++)
         plan->slots[plan->outputs[i]].last_use = INT64_MAX;
     for (int64_t i = 0; i < plan->slot_count; i++)

@@ -99,7 +99,7 @@ static void check_forward(const kdst__conv2d_shape *s, int what)
     double *true_mean = numbers(s->o), *true_var = numbers(s->o);
     const kdst__conv_tail tail = {
         what & 1 ? bias->data : NULL, (const int32_t[]){0, KDST__FUSED_RELU, 0, KDST__FUSED_RELU6}[what >> 1 & 3],
-        (what & 6) == 4 ? mean : NULL, (what & 6) == 4 ? var : NULL};
+        (what & 6) == 4 ? mean : NULL, (what & 6) == 4 ? var : NULL, NULL};
     for (int64_t i = 0; i < w->count && tail.activation == KDST__FUSED_RELU6; i++)
         set_element(w, i, 32 * w->values[i]);
     reference_conv2d_forward(s, x->values, w->values, what & 1 ? bias->values : NULL, expected, size);
@@ -188,7 +188,7 @@ START_TEST(unusual_numbers)
     ck_assert_int_eq(kdst__conv_direct_forward(cp, &s, 0, x_b->data, w->data, NULL, y->data), 0);
     expect_blocked(y, 1, 6, 16, expected, numbers(6 * 16), "infinities");
     set_element(x_b, 0, NAN);
-    const kdst__conv_tail tail = {NULL, 1, NULL, NULL};
+    const kdst__conv_tail tail = {NULL, 1, NULL, NULL, NULL};
     ck_assert_int_eq(kdst__conv_direct_forward(cp, &s, 0, x_b->data, w->data, &tail, y->data), 0);
     ck_assert(isnan(element(y, 0)));
 }
@@ -207,7 +207,7 @@ START_TEST(same_bits_with_any_threads)
             array *y = blocked_space(s.n, s.o, s.p * s.q), *dx = blocked_space(s.n, s.c, s.h * s.w);
             array *dw = filled_array(w_count(&s), 0), *out[3] = {y, dx, dw};
             moments[t] = numbers(2 * s.o);
-            const kdst__conv_tail tail = {NULL, 0, moments[t], moments[t] + s.o};
+            const kdst__conv_tail tail = {NULL, 0, moments[t], moments[t] + s.o, NULL};
             ck_assert_int_eq(kdst__conv_direct_forward(all[t], &s, 0, x->data, w->data, &tail, y->data), 0);
             ck_assert_int_eq(kdst__conv_direct_backward_data(all[t], &s, w->data, y->data, 0, dx->data), 0);
             ck_assert_int_eq(kdst__conv_direct_backward_weights(all[t], &s, 0, x->data, y->data, dw->data), 0);
@@ -226,12 +226,62 @@ static kdst_status
 run_one(int what, const kdst__conv2d_shape *s, const array *x, const array *w, const array *y, const array *dw)
 {
     double mean[64], var[64];
-    const kdst__conv_tail tail = {NULL, 0, mean, var};
+    const kdst__conv_tail tail = {NULL, 0, mean, var, NULL};
     if (what == 0) return kdst__conv_direct_forward(cp, s, 0, x->data, w->data, &tail, y->data);
     if (what == 1) return kdst__conv_direct_forward(cp, s, 1, x->data, w->data, &tail, y->data);
     if (what == 2) return kdst__conv_direct_backward_data(cp, s, w->data, y->data, 0, x->data);
     return kdst__conv_direct_backward_weights(cp, s, 1, x->data, y->data, dw->data);
 }
+
+/* The same bits as a sum and an activation behind it, by whatever algorithm, in all lanes. */
+static void check_addend(const kdst__conv2d_shape *s)
+{
+    const int64_t plane = s->p * s->q, count = s->n * s->o * plane;
+    array *x = random_array(s->n * s->c * s->h * s->w, 1), *w = random_array(w_count(s), 2);
+    array *bias = random_array(s->o, 3), *numbers_added = random_array(count, 4);
+    array *image = image_of(s, x, 0), *addend = blocked_array(s->n, s->o, plane, numbers_added->values);
+    array *first = blocked_space(s->n, s->o, plane), *y = blocked_space(s->n, s->o, plane);
+    kdst__conv_tail tail = {.bias = bias->data};
+    ck_assert_int_eq(kdst__conv_blocked_forward(cp, s, 0, image->data, w->data, &tail, first->data), 0);
+    tail.addend = addend->data;
+    for (tail.activation = KDST__FUSED_NONE; tail.activation <= KDST__FUSED_RELU6; tail.activation++) {
+        ck_assert_int_eq(kdst__conv_blocked_forward(cp, s, 0, image->data, w->data, &tail, y->data), 0);
+        for (int64_t i = 0; i < y->count; i++) {
+            const float sum = (float)element(first, i) + (float)element(addend, i);
+            const float low = tail.activation && sum < 0 ? 0 : sum;
+            ck_assert_float_eq((float)element(y, i), tail.activation == KDST__FUSED_RELU6 && low > 6 ? 6 : low);
+        }
+    }
+    drop_arrays();
+}
+
+START_TEST(addend)
+{
+    static const int64_t cases[][6] = {/* c, o, size, kernel, stride, groups */
+                                       {35, 52, 7, 3, 2, 1},
+                                       {130, 52, 5, 1, 1, 1},
+                                       {32, 35, 13, 3, 1, 1},
+                                       {35, 35, 9, 3, 1, 35},
+                                       {6, 9, 5, 3, 1, 3}};
+    begin_blocked(_i % blocked_configurations());
+    const int64_t *k = cases[_i / blocked_configurations()], out = (k[2] - 1) / k[4] + 1;
+    const kdst__conv2d_shape s = {
+        .n = 3,
+        .c = k[0],
+        .h = k[2],
+        .w = k[2],
+        .o = k[1],
+        .kh = k[3],
+        .kw = k[3],
+        .p = out,
+        .q = out,
+        .stride = {k[4], k[4]},
+        .padding = {k[3] / 2, k[3] / 2},
+        .dilation = {1, 1},
+        .groups = k[5]};
+    check_addend(&s);
+}
+END_TEST
 
 /* Weights packed for one image serve others, of taps that these do not meet too; without memory there are none. */
 START_TEST(packed_for_other_images)
@@ -338,6 +388,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, backward_weights, 0, SHAPES * blocked_configurations());
     tcase_add_loop_test(tests, unusual_numbers, 0, blocked_configurations());
     tcase_add_loop_test(tests, same_bits_with_any_threads, 0, blocked_configurations());
+    tcase_add_loop_test(tests, addend, 0, 5 * blocked_configurations());
     tcase_add_loop_test(tests, packed_for_other_images, 0, blocked_configurations());
     tcase_add_loop_test(tests, no_memory, 0, 2 * blocked_configurations());
     tcase_add_loop_test(tests, padding_without_end, 0, blocked_configurations());

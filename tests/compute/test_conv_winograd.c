@@ -198,8 +198,8 @@ START_TEST(tails)
     reference_conv2d_forward(&s, x->values, w->values, bias->values, expected, NULL);
     const double scale = largest(x->count, x->values) * largest_sum(s.o, s.c, s.kh * s.kw, w->values, 1);
     double *bound = bounds(OFFSET, count, expected, scale + 20);
-    const kdst__conv_tail measured = {bias->data, 0, got_mean, got_var},
-                          cut = {bias->data, KDST__FUSED_RELU6, NULL, NULL};
+    const kdst__conv_tail measured = {bias->data, 0, got_mean, got_var, NULL},
+                          cut = {bias->data, KDST__FUSED_RELU6, NULL, NULL, NULL};
     ck_assert_int_eq(
         kdst__conv_winograd_forward(cp, &s, 0, blocked->data, w->data, &measured, y->data), KDST_STATUS_OK);
     expect_blocked(y, s.n, s.o, plane, expected, bound, "with bias");
@@ -235,7 +235,7 @@ START_TEST(packed_weights)
     kdst__memory *memory = kdst__compute_memory(cp);
     array *w = random_array(w_count(&s), 2), *x = random_array((s.n + 3) * s.c * s.h * s.w, 1);
     array *blocked = blocked_array(s.n + 3, s.c, s.h * s.w, x->values), *bias = random_array(s.o, 3);
-    const kdst__conv_tail tail = {bias->data, 1, NULL, NULL};
+    const kdst__conv_tail tail = {bias->data, 1, NULL, NULL, NULL};
     kdst__conv_packed *packed = NULL;
     ck_assert_int_eq(kdst__conv_blocked_pack(cp, memory, &s, w->data, &packed), KDST_STATUS_OK);
     ck_assert_ptr_nonnull(packed);
@@ -338,7 +338,7 @@ START_TEST(same_bits_with_any_threads)
         array *out[3] = {blocked_space(s.n, s.o, plane), blocked_space(s.n, s.c, inside), filled_array(w_count(&s), 0)};
         mean[t] = numbers(s.o);
         var[t] = numbers(s.o);
-        const kdst__conv_tail tail = {NULL, 0, mean[t], var[t]};
+        const kdst__conv_tail tail = {NULL, 0, mean[t], var[t], NULL};
         kdst_status status = kdst__conv_winograd_forward(all[t], &s, 0, x->data, w->data, &tail, out[0]->data);
         if (!status) status = kdst__conv_winograd_backward_data(all[t], &s, w->data, dy->data, 0, out[1]->data);
         if (!status) status = kdst__conv_winograd_backward_weights(all[t], &s, 0, x->data, dy->data, out[2]->data);

@@ -171,6 +171,69 @@ START_TEST(several_readers)
 }
 END_TEST
 
+static kdst_status conv(kdst_tensor *x, kdst_tensor *w, kdst_tensor **out)
+{
+    kdst_options *options = NULL;
+    kdst_status status = kdst_options_create(&options);
+    if (!status) status = kdst_options_set_int(options, "padding", 1);
+    if (!status) status = kdst_conv2d(x, w, NULL, options, out);
+    kdst_options_release(options);
+    return status;
+}
+
+/* Sums of convolutions: with the network's input, which is not blocked, either way round; of two convolutions; of one that
+ * two sums read. */
+static kdst_status
+sums(void *user_data, kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, int32_t training, kdst_tensor **out)
+{
+    kdst_tensor *w = user_data, *x = inputs[0], *a = NULL, *b = NULL, *c = NULL, *s = NULL, *r = NULL;
+    (void)layer, (void)count, (void)training;
+    kdst_status status = conv(x, w, &a);
+    if (!status) status = kdst_add(a, x, &s);
+    if (!status) status = kdst_relu(s, &r);
+    if (!status) status = conv(r, w, &b);
+    if (!status) status = conv(b, w, &c);
+    if (!status) status = kdst_add(c, b, &out[0]);
+    if (!status) status = kdst_add(x, c, &out[1]);
+    kdst_tensor_release(c);
+    if (!status) status = conv(r, w, &c);
+    if (!status) status = kdst_add(r, c, &out[2]);
+    if (!status) kdst_tensor_retain(out[3] = r);
+    kdst_tensor *const all[] = {a, b, c, s, r};
+    for (int i = 0; i < 5; i++)
+        kdst_tensor_release(all[i]);
+    return status;
+}
+
+START_TEST(sums_of_convolutions)
+{
+    kdst_options *options = NULL;
+    kdst_layer *layer = NULL;
+    kdst_frozen *frozen = NULL;
+    kdst_dtype dtype = real_type(_i);
+    kdst_tensor *w = filled(dtype, SHAPE(18, 18, 3, 3), 2), *y[4], *z[4];
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_int(options, "outputs", 4));
+    expect_ok(kdst_layer_custom_create(ctx, "sums", sums, w, NULL, options, &layer));
+    expect_ok(kdst_frozen_create(layer, 1, &dtype, &(int64_t){4}, (int64_t[]){1, 18, 7, 6}, NULL, &frozen));
+    for (int64_t batch = 1; batch <= 3; batch++) {
+        kdst_tensor *x = filled(dtype, SHAPE(batch, 18, 7, 6), 1);
+        expect_ok(kdst_layer_run_many(layer, &x, 1, z, 4, NULL));
+        expect_ok(kdst_frozen_run_many(frozen, &x, 1, y, 4, NULL));
+        for (int i = 0; i < 4; i++) {
+            expect_equal(z[i], y[i], dtype == F32 ? CLOSE32 : CLOSE64);
+            kdst_tensor_release(z[i]);
+            kdst_tensor_release(y[i]);
+        }
+        kdst_tensor_release(x);
+    }
+    kdst_frozen_release(frozen);
+    kdst_layer_release(layer);
+    kdst_tensor_release(w);
+    kdst_options_release(options);
+}
+END_TEST
+
 /* ---- sharing ---- */
 
 typedef struct part {
@@ -405,6 +468,7 @@ static void build(TCase *tests)
     tcase_add_loop_test(tests, as_in_evaluation, 0, 2 * NETWORKS);
     tcase_add_test(tests, weights_stay);
     tcase_add_test(tests, several_readers);
+    tcase_add_loop_test(tests, sums_of_convolutions, 0, 2);
     tcase_add_test(tests, on_threads);
     tcase_add_test(tests, outlives_its_context);
     tcase_add_test(tests, own_operation);

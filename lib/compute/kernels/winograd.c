@@ -191,8 +191,8 @@ ALWAYS void add_to_sums(vec sum, vec squares, double *sums)
 
 /* One tile: what is inside of the image goes to y. `sums` [3][B]: a shift, and sums of the distances from it and of their squares. */
 ALWAYS void
-put(int size, const kdst__winograd *g, int64_t rows, int64_t columns, const vec *tile, vec bias, int32_t activation,
-    int32_t add, double *sums, vec shift, real *y)
+put(int size, const kdst__winograd *g, int64_t rows, int64_t columns, const vec *tile, vec bias, const real *addend,
+    int32_t activation, double *sums, vec shift, real *y)
 {
     const vec top = activation_top(activation);
     vec sum = {0}, squares = {0};
@@ -200,7 +200,7 @@ put(int size, const kdst__winograd *g, int64_t rows, int64_t columns, const vec 
         for (int64_t j = 0; j < columns; j++) {
             real *to = y + (i * g->q + j) * LANES;
             vec v = tile[i * size + j] + bias;
-            if (add) v += vload(to);
+            if (addend) v += vload(addend + (i * g->q + j) * LANES);
             if (activation) v = activated(v, top);
             vstore(to, v);
             v -= shift;
@@ -220,7 +220,7 @@ ALWAYS vec lane_numbers(void)
 
 ALWAYS void results(
     int size, const kdst__winograd *g, int64_t block, int64_t begin, int64_t end, const real *m, const real *bias,
-    int32_t activation, int32_t add, double *sums, real *y)
+    const real *addend, int32_t activation, double *sums, real *y)
 {
     const int64_t blocks = (g->o + LANES - 1) / LANES, in_image = g->rows * g->columns, plane = g->p * g->q * LANES;
     const vec offset = bias ? vload_part(bias, least(LANES, g->o - block * LANES), 0) : (vec){0};
@@ -241,21 +241,23 @@ ALWAYS void results(
             }
         }
         const int64_t rows = least(size, g->p - top), columns = least(size, g->q - left);
-        real *to = y + (t / in_image * blocks + block) * plane + (top * g->q + left) * LANES;
+        const int64_t place = (t / in_image * blocks + block) * plane + (top * g->q + left) * LANES;
+        const real *more = addend ? addend + place : NULL;
+        real *to = y + place;
         if (rows == size && columns == size)
-            put(size, g, size, size, tile, offset, activation, add, sums, shift, to);
+            put(size, g, size, size, tile, offset, more, activation, sums, shift, to);
         else
-            put(size, g, rows, columns, tile, offset, activation, add, sums, shift, to);
+            put(size, g, rows, columns, tile, offset, more, activation, sums, shift, to);
     }
 }
 
 /* Tiles [begin, end) of results' block number `block`, from products m of that block. */
 void KDST__KERNEL(winograd_results)(
     const kdst__winograd *g, int64_t block, int64_t begin, int64_t end, const real *m, const real *bias,
-    int32_t activation, int32_t add, double *sums, real *y)
+    const real *addend, int32_t activation, double *sums, real *y)
 {
     if (g->step == 4)
-        results(4, g, block, begin, end, m, bias, activation, add, sums, y);
+        results(4, g, block, begin, end, m, bias, addend, activation, sums, y);
     else
-        results(2, g, block, begin, end, m, bias, activation, add, sums, y);
+        results(2, g, block, begin, end, m, bias, addend, activation, sums, y);
 }

@@ -25,6 +25,8 @@
   EACH_VECTOR(STEP, p)
 #define ACT(p, r) a##p##_##r = activated(a##p##_##r, top);
 #define ACT_POINT(p) EACH_VECTOR(ACT, p)
+#define ADDEND(p, r) a##p##_##r += vload(run->addend + t->place[p] + (r) * d->y_block);
+#define ADDEND_POINT(p) EACH_VECTOR(ADDEND, p)
 #define STORE(p, r) vstore(run->y + t->place[p] + (r) * d->y_block, (vec)((ivec)a##p##_##r & mask##r));
 #define STORE_POINT(p) EACH_VECTOR(STORE, p)
 #define MASK(p, r) const ivec mask##r = lanes_of(r == VECTORS - 1 ? run->valid : LANES);
@@ -47,6 +49,9 @@ static void SUM(const kdst__direct *d, const kdst__direct_run *run, const tile *
                 EACH_POINT(STEP_POINT)
             }
         }
+    }
+    if (run->addend) {
+        EACH_POINT(ADDEND_POINT)
     }
     if (run->activation) {
         const vec top = activation_top(run->activation);
@@ -90,6 +95,8 @@ static void WEIGHTS(const kdst__direct_weights *d)
 #undef STEP_POINT
 #undef ACT
 #undef ACT_POINT
+#undef ADDEND
+#undef ADDEND_POINT
 #undef STORE
 #undef STORE_POINT
 #undef MASK
