@@ -361,32 +361,52 @@ void kdst__avg_pool2d_backward(
 void kdst__row_mean(kdst__compute *cp, int32_t dtype, int64_t rows, int64_t s, const void *x, void *y);
 void kdst__row_mean_backward(kdst__compute *cp, int32_t dtype, int64_t rows, int64_t s, const void *dy, void *dx);
 
-/* ---- optimisers, one tensor ---- */
+/* ---- gradients and optimisers: passes over many tensors, one run of the pool each ---- */
 
-/* d = g + weight_decay w; v = d when first, else momentum v + (1 - dampening) d;
- * w -= rate * (d + momentum v with nesterov, v with momentum, d without). v NULL: no momentum. */
-void kdst__sgd(
-    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double momentum, double dampening, double weight_decay,
-    int32_t nesterov, int32_t first, const void *g, void *v, void *w);
+/* A tensor of such a pass. What a rule keeps is in `state`, NULL where it keeps nothing. */
+typedef struct kdst__span {
+    int64_t n, from; /* elements, and those of the spans in front: written by the pass */
+    int32_t dtype;
+    void *g, *w; /* gradient and weights */
+    double rate, weight_decay;
+    int64_t step; /* number of the update, from 1 */
+    void *state[3];
+    double size, root, decay, keep; /* Adam's own: written by the pass */
+} kdst__span;
+
+/* g *= factor; g to [-bound, bound], NaN stays. */
+void kdst__spans_scale(kdst__compute *cp, int64_t count, kdst__span *spans, double factor);
+void kdst__spans_clip(kdst__compute *cp, int64_t count, kdst__span *spans, double bound);
+/* sum (scale g)^2 in double, in the order of the pieces. */
+double kdst__spans_squares(kdst__compute *cp, int64_t count, kdst__span *spans, double scale);
+/* 1 when every g is finite. */
+int32_t kdst__spans_finite(kdst__compute *cp, int64_t count, kdst__span *spans);
+
+/* The updates first do g *= scale, and keep it. */
+
+/* d = g + weight_decay w; v = d at step 1, else momentum v + (1 - dampening) d;
+ * w -= rate * (d + momentum v with nesterov, v with momentum, d without). state: v; NULL: no momentum. */
+typedef struct kdst__sgd_rule {
+    double scale, momentum, dampening;
+    int32_t nesterov;
+} kdst__sgd_rule;
+void kdst__sgd(kdst__compute *cp, const kdst__sgd_rule *rule, int64_t count, kdst__span *spans);
 /* d = g + weight_decay w; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2; most = max(most, v), used for v, when not NULL;
- * w -= rate / (1 - beta1^step) m / (sqrt(v) / sqrt(1 - beta2^step) + eps); step counts from 1. */
-void kdst__adam(
-    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double beta1, double beta2, double eps, double weight_decay,
-    int64_t step, const void *g, void *m, void *v, void *most, void *w);
-/* The same with d = g, after w *= 1 - rate weight_decay. */
-void kdst__adamw(
-    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double beta1, double beta2, double eps, double weight_decay,
-    int64_t step, const void *g, void *m, void *v, void *most, void *w);
+ * w -= rate / (1 - beta1^step) m / (sqrt(v) / sqrt(1 - beta2^step) + eps). state: m, v, most.
+ * Decoupled: the same with d = g, after w *= 1 - rate weight_decay. */
+typedef struct kdst__adam_rule {
+    double scale, beta1, beta2, eps;
+    int32_t decoupled;
+} kdst__adam_rule;
+void kdst__adam(kdst__compute *cp, const kdst__adam_rule *rule, int64_t count, kdst__span *spans);
 /* d = g + weight_decay w; v = alpha v + (1 - alpha) d^2; mean = alpha mean + (1 - alpha) d, and mean^2 leaves v, when not NULL;
- * s = d / (sqrt(v) + eps); b = momentum b + s, used for s, when not NULL; w -= rate s. */
-void kdst__rmsprop(
-    kdst__compute *cp, int32_t dtype, int64_t n, double rate, double alpha, double eps, double momentum, double weight_decay,
-    const void *g, void *v, void *mean, void *b, void *w);
-/* sum (scale x)^2 and max |x|, in double; NaN where one is. */
-double kdst__squares(kdst__compute *cp, int32_t dtype, int64_t n, double scale, const void *x);
+ * s = d / (sqrt(v) + eps); b = momentum b + s, used for s, when not NULL; w -= rate s. state: v, mean, b. */
+typedef struct kdst__rmsprop_rule {
+    double scale, alpha, eps, momentum;
+} kdst__rmsprop_rule;
+void kdst__rmsprop(kdst__compute *cp, const kdst__rmsprop_rule *rule, int64_t count, kdst__span *spans);
+/* max |x|, in double; NaN where one is. */
 double kdst__largest(kdst__compute *cp, int32_t dtype, int64_t n, const void *x);
-/* y to [-bound, bound]; NaN stays. */
-void kdst__clip(kdst__compute *cp, int32_t dtype, int64_t n, double bound, void *y);
 /* y += share (x - y) */
 void kdst__blend(kdst__compute *cp, int32_t dtype, int64_t n, double share, const void *x, void *y);
 

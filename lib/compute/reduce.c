@@ -11,7 +11,6 @@ typedef struct job {
     kdst__compute *cp;
     int32_t dtype;
     int64_t n, pieces;
-    double scale;
     const void *x, *y;
     double partial[PIECES];
 } job;
@@ -39,7 +38,8 @@ static void finite_piece(void *arg, int64_t piece, int32_t worker)
 static double total(job *j)
 {
     double sum = 0;
-    for (int64_t i = 0; i < j->pieces; i++) sum += j->partial[i];
+    for (int64_t i = 0; i < j->pieces; i++)
+        sum += j->partial[i];
     return sum;
 }
 
@@ -69,15 +69,6 @@ int32_t kdst__all_finite(kdst__compute *cp, int32_t dtype, int64_t n, const void
     return total(&j) == (double)j.pieces;
 }
 
-static void squares_piece(void *arg, int64_t piece, int32_t worker)
-{
-    job *j = arg;
-    int64_t begin, end;
-    (void)worker;
-    kdst__piece_range(j->n, j->pieces, piece, &begin, &end);
-    j->partial[piece] = KDST__CALL(j->cp, j->dtype, squares, end - begin, j->scale, kdst__at(j->dtype, j->x, begin));
-}
-
 static void largest_piece(void *arg, int64_t piece, int32_t worker)
 {
     job *j = arg;
@@ -85,13 +76,6 @@ static void largest_piece(void *arg, int64_t piece, int32_t worker)
     (void)worker;
     kdst__piece_range(j->n, j->pieces, piece, &begin, &end);
     j->partial[piece] = KDST__CALL(j->cp, j->dtype, largest, end - begin, kdst__at(j->dtype, j->x, begin));
-}
-
-double kdst__squares(kdst__compute *cp, int32_t dtype, int64_t n, double scale, const void *x)
-{
-    job j = {.cp = cp, .dtype = dtype, .n = n, .pieces = kdst__pieces(n, GRAIN), .scale = scale, .x = x};
-    kdst__pool_run(cp->pool, j.pieces, squares_piece, &j);
-    return total(&j);
 }
 
 double kdst__largest(kdst__compute *cp, int32_t dtype, int64_t n, const void *x)

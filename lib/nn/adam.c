@@ -42,16 +42,12 @@ static const kdst__option adamw_options[] = {
 const kdst__schema kdst__schema_optimizer_adamw = {
     "optimizer.adamw", adamw_options, KDST__COUNT(adamw_options), NULL, 0};
 
-static void update(const kdst_optimizer *optimizer, const kdst__optimizer_entry *entry, int64_t updates)
+static void update(const kdst_optimizer *optimizer, int64_t count, kdst__span *spans, double scale)
 {
     const adam *self = (const adam *)optimizer;
     const config *c = &self->config;
-    const kdst_tensor *w = entry->tensor;
-    void *most = c->amsgrad ? kdst__tensor_data(entry->slots[2]) : NULL;
-    (self->decoupled ? kdst__adamw : kdst__adam)(
-        kdst__tensor_compute(w), w->dtype, kdst__tensor_count(w), optimizer->learning_rate * entry->rate_factor,
-        c->beta1, c->beta2, c->eps, entry->weight_decay, updates, kdst__tensor_data(w->grad),
-        kdst__tensor_data(entry->slots[0]), kdst__tensor_data(entry->slots[1]), most, kdst__tensor_data(w));
+    const kdst__adam_rule rule = {scale, c->beta1, c->beta2, c->eps, self->decoupled};
+    kdst__adam(kdst__slot_get(optimizer->base.ctx, KDST__SLOT_COMPUTE), &rule, count, spans);
 }
 
 static const kdst__optimizer_kind adam_kind = {"adam", sizeof(adam), update};
@@ -71,10 +67,10 @@ static kdst_status create(
     ((adam *)optimizer)->decoupled = kind == &adamw_kind;
     optimizer->learning_rate = config.learning_rate;
     optimizer->weight_decay = config.weight_decay;
-    kdst__optimizer_add_slot(optimizer, "first_moment");
-    kdst__optimizer_add_slot(optimizer, "second_moment");
-    if (config.amsgrad) kdst__optimizer_add_slot(optimizer, "largest_moment");
-    kdst__optimizer_add_slot(optimizer, "updates");
+    kdst__optimizer_add_slot(optimizer, "first_moment", 0);
+    kdst__optimizer_add_slot(optimizer, "second_moment", 1);
+    if (config.amsgrad) kdst__optimizer_add_slot(optimizer, "largest_moment", 2);
+    kdst__optimizer_add_counter(optimizer);
     return KDST_STATUS_OK;
 }
 

@@ -27,6 +27,7 @@ static void destroy(void *object)
     for (int64_t i = 0; i < optimizer->count; i++)
         empty_entry(memory, &optimizer->entries[i]);
     kdst__free(memory, optimizer->entries, (size_t)optimizer->capacity * sizeof *optimizer->entries);
+    kdst__free(memory, optimizer->spans, (size_t)optimizer->span_capacity * sizeof *optimizer->spans);
 }
 
 static const kdst__class class = {"optimizer", destroy};
@@ -112,10 +113,23 @@ make_names(const kdst_optimizer *optimizer, const char *prefix, const char *own,
     return true;
 }
 
+static bool grow_spans(kdst_optimizer *optimizer, int64_t capacity)
+{
+    if (capacity <= optimizer->span_capacity) return true;
+    kdst__span *spans = kdst__realloc(
+        kdst__context_memory(optimizer->base.ctx), optimizer->spans, (size_t)optimizer->span_capacity * sizeof *spans,
+        (size_t)capacity * sizeof *spans);
+    if (spans == NULL) return false;
+    optimizer->spans = spans;
+    optimizer->span_capacity = capacity;
+    return true;
+}
+
 static kdst_status grow(kdst_optimizer *optimizer, const char *function)
 {
     if (optimizer->count < optimizer->capacity) return KDST_STATUS_OK;
     int64_t capacity = optimizer->capacity == 0 ? 16 : 2 * optimizer->capacity;
+    if (!grow_spans(optimizer, capacity)) return kdst__fail_memory(optimizer->base.ctx, function);
     kdst__optimizer_entry *entries = kdst__realloc(
         kdst__context_memory(optimizer->base.ctx), optimizer->entries, (size_t)optimizer->capacity * sizeof *entries,
         (size_t)capacity * sizeof *entries);
@@ -228,36 +242,97 @@ static int64_t count_update(const kdst_optimizer *optimizer, const kdst__optimiz
     return *updates;
 }
 
-kdst_status kdst_optimizer_run(kdst_optimizer *optimizer)
+/* The entry whose gradient is not finite, the first one. */
+static const kdst__optimizer_entry *not_finite(const kdst_optimizer *optimizer)
 {
-    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst_context *ctx = optimizer->base.ctx;
-    kdst__enter(ctx);
     for (int64_t i = 0; i < optimizer->count; i++) {
-        const kdst__optimizer_entry *entry = &optimizer->entries[i];
-        const kdst_tensor *grad = kdst__optimizer_grad(entry);
+        const kdst_tensor *grad = kdst__optimizer_grad(&optimizer->entries[i]);
         if (grad != NULL &&
             !kdst__all_finite(
                 kdst__tensor_compute(grad), grad->dtype, kdst__tensor_count(grad), kdst__tensor_data(grad)))
-            return kdst__fail(
-                ctx, KDST_STATUS_STATE, "optimizer_run: \"%.255s\": gradient is not finite", entry->names);
+            return &optimizer->entries[i];
     }
+    return NULL;
+}
+
+/* What a step reads before it writes: every gradient is finite, since their norm is, or a look at them says so. */
+static kdst_status look(kdst_optimizer *optimizer, double max_norm, double *out_norm, double *out_scale)
+{
+    kdst_context *ctx = optimizer->base.ctx;
+    *out_scale = 1;
+    if (max_norm > 0) return kdst__optimizer_measure(optimizer, "optimizer_clip_norm", max_norm, out_norm, out_scale);
+    int64_t count = kdst__optimizer_spans(optimizer);
+    if (kdst__spans_finite(kdst__slot_get(ctx, KDST__SLOT_COMPUTE), count, optimizer->spans)) return KDST_STATUS_OK;
+    const kdst__optimizer_entry *entry = not_finite(optimizer);
+    return kdst__fail(
+        ctx, KDST_STATUS_STATE, "optimizer_run: \"%.255s\": gradient is not finite", entry != NULL ? entry->names : "");
+}
+
+int64_t kdst__optimizer_spans(kdst_optimizer *optimizer)
+{
+    int64_t count = 0;
     for (int64_t i = 0; i < optimizer->count; i++) {
-        kdst__optimizer_entry *entry = &optimizer->entries[i];
-        kdst_status status =
-            kdst__optimizer_grad(entry) != NULL ? make_slots(optimizer, "optimizer_run", entry) : KDST_STATUS_OK;
-        if (status != KDST_STATUS_OK) return status;
+        const kdst_tensor *grad = kdst__optimizer_grad(&optimizer->entries[i]);
+        if (grad == NULL) continue;
+        optimizer->spans[count++] =
+            (kdst__span){.n = kdst__tensor_count(grad), .dtype = grad->dtype, .g = kdst__tensor_data(grad)};
     }
+    return count;
+}
+
+/* The rest of what an update needs to know; counts the updates. */
+static void prepare(kdst_optimizer *optimizer)
+{
+    kdst__span *span = optimizer->spans;
     for (int64_t i = 0; i < optimizer->count; i++) {
         const kdst__optimizer_entry *entry = &optimizer->entries[i];
         if (kdst__optimizer_grad(entry) == NULL) continue;
-        optimizer->kind->update(optimizer, entry, count_update(optimizer, entry));
+        span->w = kdst__tensor_data(entry->tensor);
+        span->rate = optimizer->learning_rate * entry->rate_factor;
+        span->weight_decay = entry->weight_decay;
+        span->step = count_update(optimizer, entry);
+        for (int32_t s = 0; s + 1 < optimizer->slot_count; s++)
+            span->state[optimizer->slot_place[s]] = kdst__tensor_data(entry->slots[s]);
+        span++;
+    }
+}
+
+static void touch(const kdst_optimizer *optimizer, bool scaled)
+{
+    for (int64_t i = 0; i < optimizer->count; i++) {
+        const kdst__optimizer_entry *entry = &optimizer->entries[i];
+        kdst_tensor *grad = kdst__optimizer_grad(entry);
+        if (grad == NULL) continue;
         kdst__tensor_touch(entry->tensor);
+        if (scaled) kdst__tensor_touch(grad);
         for (int32_t s = 0; s + 1 < optimizer->slot_count; s++)
             kdst__tensor_touch(entry->slots[s]);
     }
+}
+
+kdst_status kdst__optimizer_step(kdst_optimizer *optimizer, double max_norm, double *out_norm)
+{
+    double scale;
+    kdst_status status = look(optimizer, max_norm, out_norm, &scale);
+    for (int64_t i = 0; status == KDST_STATUS_OK && i < optimizer->count; i++) {
+        kdst__optimizer_entry *entry = &optimizer->entries[i];
+        if (kdst__optimizer_grad(entry) != NULL) status = make_slots(optimizer, "optimizer_run", entry);
+    }
+    if (status != KDST_STATUS_OK) return status;
+    int64_t count = kdst__optimizer_spans(optimizer);
+    prepare(optimizer);
+    optimizer->kind->update(optimizer, count, optimizer->spans, scale);
+    touch(optimizer, scale != 1);
     optimizer->steps += optimizer->steps < INT64_MAX;
     return KDST_STATUS_OK;
+}
+
+kdst_status kdst_optimizer_run(kdst_optimizer *optimizer)
+{
+    double norm;
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst__enter(optimizer->base.ctx);
+    return kdst__optimizer_step(optimizer, 0, &norm);
 }
 
 /* ---- settings and state ---- */

@@ -23,6 +23,11 @@ static const kdst__option options[] = {
 };
 const kdst__schema kdst__schema_optimizer_clip_norm = {"optimizer.clip_norm", options, KDST__COUNT(options), NULL, 0};
 
+static kdst__compute *compute_of(const kdst_optimizer *optimizer)
+{
+    return kdst__slot_get(optimizer->base.ctx, KDST__SLOT_COMPUTE);
+}
+
 static double largest(const kdst_optimizer *optimizer, const kdst__optimizer_entry **out_where)
 {
     double most = 0;
@@ -30,7 +35,7 @@ static double largest(const kdst_optimizer *optimizer, const kdst__optimizer_ent
     for (int64_t i = 0; i < optimizer->count && isfinite(most); i++) {
         const kdst_tensor *g = kdst__optimizer_grad(&optimizer->entries[i]);
         if (g == NULL) continue;
-        double size = kdst__largest(kdst__tensor_compute(g), g->dtype, kdst__tensor_count(g), kdst__tensor_data(g));
+        double size = kdst__largest(compute_of(optimizer), g->dtype, kdst__tensor_count(g), kdst__tensor_data(g));
         if (size <= most) continue;
         most = size;
         *out_where = &optimizer->entries[i];
@@ -38,26 +43,53 @@ static double largest(const kdst_optimizer *optimizer, const kdst__optimizer_ent
     return most;
 }
 
-static double squares(const kdst_optimizer *optimizer, double scale)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < optimizer->count; i++) {
-        const kdst_tensor *g = kdst__optimizer_grad(&optimizer->entries[i]);
-        if (g != NULL)
-            sum += kdst__squares(kdst__tensor_compute(g), g->dtype, kdst__tensor_count(g), scale, kdst__tensor_data(g));
-    }
-    return sum;
-}
-
 /* The norm, and where it is not finite the tensor with such an element. Squares may overflow or vanish: then once more, scaled. */
-static double norm_of(const kdst_optimizer *optimizer, int32_t kind, const kdst__optimizer_entry **out_where)
+static double norm_of(kdst_optimizer *optimizer, int32_t kind, const kdst__optimizer_entry **out_where)
 {
     if (kind == NORM_INF) return largest(optimizer, out_where);
-    double sum = squares(optimizer, 1);
+    int64_t count = kdst__optimizer_spans(optimizer);
+    double sum = kdst__spans_squares(compute_of(optimizer), count, optimizer->spans, 1);
     if (isfinite(sum) && sum >= 1e-280) return sqrt(sum);
     double most = largest(optimizer, out_where);
     if (!isfinite(most) || most < DBL_MIN) return most;
-    return most * sqrt(squares(optimizer, 1 / most));
+    return most * sqrt(kdst__spans_squares(compute_of(optimizer), count, optimizer->spans, 1 / most));
+}
+
+/* Whoever asks for `error` gets it; else a norm that is not finite leaves the scale at 1. */
+static kdst_status measure(
+    kdst_optimizer *optimizer, const char *function, const config *c, double max_norm, double *out_norm,
+    double *out_scale)
+{
+    const kdst__optimizer_entry *where = NULL;
+    double norm = norm_of(optimizer, c->norm, &where), factor = max_norm / (norm + 1e-6);
+    *out_scale = isfinite(norm) && factor < 1 ? factor : 1;
+    if (!isfinite(norm) && c->non_finite == ON_ERROR)
+        return kdst__fail(
+            optimizer->base.ctx, KDST_STATUS_STATE, "%s: the norm is %g, the gradient of \"%.200s\" is not finite",
+            function, norm, where != NULL ? where->names : "");
+    *out_norm = norm;
+    return KDST_STATUS_OK;
+}
+
+kdst_status kdst__optimizer_measure(
+    kdst_optimizer *optimizer, const char *function, double max_norm, double *out_norm, double *out_scale)
+{
+    const config c = {NORM_2, ON_ERROR};
+    return measure(optimizer, function, &c, max_norm, out_norm, out_scale);
+}
+
+static void touch(const kdst_optimizer *optimizer)
+{
+    for (int64_t i = 0; i < optimizer->count; i++) {
+        kdst_tensor *g = kdst__optimizer_grad(&optimizer->entries[i]);
+        if (g != NULL) kdst__tensor_touch(g);
+    }
+}
+
+void kdst__optimizer_scale(kdst_optimizer *optimizer, double factor)
+{
+    kdst__spans_scale(compute_of(optimizer), kdst__optimizer_spans(optimizer), optimizer->spans, factor);
+    touch(optimizer);
 }
 
 kdst_status
@@ -74,21 +106,11 @@ kdst_optimizer_clip_norm(kdst_optimizer *optimizer, double max_norm, const kdst_
     if (!(max_norm > 0))
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: max_norm is %g, allowed is above 0", function, max_norm);
-    const kdst__optimizer_entry *where = NULL;
-    double norm = norm_of(optimizer, c.norm, &where);
-    if (!isfinite(norm) && c.non_finite == ON_ERROR)
-        return kdst__fail(
-            ctx, KDST_STATUS_STATE, "%s: the norm is %g, the gradient of \"%.200s\" is not finite", function, norm,
-            where != NULL ? where->names : "");
-    double factor = max_norm / (norm + 1e-6);
-    for (int64_t i = 0; isfinite(norm) && factor < 1 && i < optimizer->count; i++) {
-        kdst_tensor *g = kdst__optimizer_grad(&optimizer->entries[i]);
-        if (g == NULL) continue;
-        kdst__scale(kdst__tensor_compute(g), g->dtype, kdst__tensor_count(g), factor, kdst__tensor_data(g));
-        kdst__tensor_touch(g);
-    }
+    double norm = NAN, scale = 1;
+    status = measure(optimizer, function, &c, max_norm, &norm, &scale);
+    if (status == KDST_STATUS_OK && scale != 1) kdst__optimizer_scale(optimizer, scale);
     if (out_norm != NULL) *out_norm = norm;
-    return KDST_STATUS_OK;
+    return status;
 }
 
 kdst_status kdst_optimizer_clip_value(kdst_optimizer *optimizer, double max_value)
@@ -99,11 +121,7 @@ kdst_status kdst_optimizer_clip_value(kdst_optimizer *optimizer, double max_valu
     if (!(max_value > 0))
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "optimizer_clip_value: max_value is %g, allowed is above 0", max_value);
-    for (int64_t i = 0; i < optimizer->count; i++) {
-        kdst_tensor *g = kdst__optimizer_grad(&optimizer->entries[i]);
-        if (g == NULL) continue;
-        kdst__clip(kdst__tensor_compute(g), g->dtype, kdst__tensor_count(g), max_value, kdst__tensor_data(g));
-        kdst__tensor_touch(g);
-    }
+    kdst__spans_clip(compute_of(optimizer), kdst__optimizer_spans(optimizer), optimizer->spans, max_value);
+    touch(optimizer);
     return KDST_STATUS_OK;
 }

@@ -29,23 +29,11 @@ static const kdst__option options[] = {
 };
 const kdst__schema kdst__schema_optimizer_rmsprop = {"optimizer.rmsprop", options, KDST__COUNT(options), NULL, 0};
 
-static void *slot(const kdst__optimizer_entry *entry, bool wanted, int32_t *next)
-{
-    return wanted ? kdst__tensor_data(entry->slots[(*next)++]) : NULL;
-}
-
-static void update(const kdst_optimizer *optimizer, const kdst__optimizer_entry *entry, int64_t updates)
+static void update(const kdst_optimizer *optimizer, int64_t count, kdst__span *spans, double scale)
 {
     const config *c = &((const rmsprop *)optimizer)->config;
-    const kdst_tensor *w = entry->tensor;
-    int32_t next = 0;
-    (void)updates;
-    void *v = slot(entry, true, &next), *mean = slot(entry, c->centered, &next),
-         *b = slot(entry, c->momentum > 0, &next);
-    kdst__rmsprop(
-        kdst__tensor_compute(w), w->dtype, kdst__tensor_count(w), optimizer->learning_rate * entry->rate_factor,
-        c->alpha, c->eps, c->momentum, entry->weight_decay, kdst__tensor_data(w->grad), v, mean, b,
-        kdst__tensor_data(w));
+    const kdst__rmsprop_rule rule = {scale, c->alpha, c->eps, c->momentum};
+    kdst__rmsprop(kdst__slot_get(optimizer->base.ctx, KDST__SLOT_COMPUTE), &rule, count, spans);
 }
 
 static const kdst__optimizer_kind kind = {"rmsprop", sizeof(rmsprop), update};
@@ -62,9 +50,9 @@ kdst_status kdst_optimizer_rmsprop_create(kdst_context *ctx, const kdst_options 
     ((rmsprop *)optimizer)->config = config;
     optimizer->learning_rate = config.learning_rate;
     optimizer->weight_decay = config.weight_decay;
-    kdst__optimizer_add_slot(optimizer, "mean_square");
-    if (config.centered) kdst__optimizer_add_slot(optimizer, "mean_gradient");
-    if (config.momentum > 0) kdst__optimizer_add_slot(optimizer, "momentum");
-    kdst__optimizer_add_slot(optimizer, "updates");
+    kdst__optimizer_add_slot(optimizer, "mean_square", 0);
+    if (config.centered) kdst__optimizer_add_slot(optimizer, "mean_gradient", 1);
+    if (config.momentum > 0) kdst__optimizer_add_slot(optimizer, "momentum", 2);
+    kdst__optimizer_add_counter(optimizer);
     return KDST_STATUS_OK;
 }

@@ -27,14 +27,11 @@ static const kdst__option options[] = {
 };
 const kdst__schema kdst__schema_optimizer_sgd = {"optimizer.sgd", options, KDST__COUNT(options), NULL, 0};
 
-static void update(const kdst_optimizer *optimizer, const kdst__optimizer_entry *entry, int64_t updates)
+static void update(const kdst_optimizer *optimizer, int64_t count, kdst__span *spans, double scale)
 {
     const config *c = &((const sgd *)optimizer)->config;
-    const kdst_tensor *w = entry->tensor, *v = entry->slots[0];
-    kdst__sgd(
-        kdst__tensor_compute(w), w->dtype, kdst__tensor_count(w), optimizer->learning_rate * entry->rate_factor,
-        c->momentum, c->dampening, entry->weight_decay, (int32_t)c->nesterov, updates == 1, kdst__tensor_data(w->grad),
-        v != NULL ? kdst__tensor_data(v) : NULL, kdst__tensor_data(w));
+    const kdst__sgd_rule rule = {scale, c->momentum, c->dampening, (int32_t)c->nesterov};
+    kdst__sgd(kdst__slot_get(optimizer->base.ctx, KDST__SLOT_COMPUTE), &rule, count, spans);
 }
 
 static const kdst__optimizer_kind kind = {"sgd", sizeof(sgd), update};
@@ -57,8 +54,8 @@ kdst_status kdst_optimizer_sgd_create(kdst_context *ctx, const kdst_options *giv
     optimizer->learning_rate = config.learning_rate;
     optimizer->weight_decay = config.weight_decay;
     if (config.momentum > 0) {
-        kdst__optimizer_add_slot(optimizer, "momentum");
-        kdst__optimizer_add_slot(optimizer, "updates");
+        kdst__optimizer_add_slot(optimizer, "momentum", 0);
+        kdst__optimizer_add_counter(optimizer);
     }
     return KDST_STATUS_OK;
 }

@@ -176,24 +176,8 @@ static kdst_status learn_group(kdst_trainer *t, group *g)
         batch_release(&b);
     }
     if (status || g->batches == 1) return status;
-    for (int64_t i = 0; i < t->optimizer->count; i++) {
-        kdst_tensor *d = kdst__optimizer_grad(&t->optimizer->entries[i]);
-        if (!d) continue;
-        kdst__scale(
-            kdst__tensor_compute(d), d->dtype, kdst__tensor_count(d), 1 / (double)g->samples, kdst__tensor_data(d));
-        kdst__tensor_touch(d);
-    }
+    kdst__optimizer_scale(t->optimizer, 1 / (double)g->samples);
     return KDST_STATUS_OK;
-}
-
-static kdst_status clip(kdst_trainer *t, double *out_norm)
-{
-    kdst_status status = KDST_STATUS_OK;
-    *out_norm = NAN;
-    if (t->config.clip_value > 0) status = kdst_optimizer_clip_value(t->optimizer, t->config.clip_value);
-    if (!status && t->config.clip_norm > 0)
-        status = kdst_optimizer_clip_norm(t->optimizer, t->config.clip_norm, NULL, out_norm);
-    return status;
 }
 
 static kdst_status rate_of(kdst_trainer *t, double *out)
@@ -208,9 +192,10 @@ static kdst_status rate_of(kdst_trainer *t, double *out)
 static kdst_status update(kdst_trainer *t, double *out_rate, double *out_norm)
 {
     kdst_status status = rate_of(t, out_rate);
-    if (!status) status = clip(t, out_norm);
+    *out_norm = NAN;
+    if (!status && t->config.clip_value > 0) status = kdst_optimizer_clip_value(t->optimizer, t->config.clip_value);
     if (!status) status = kdst_optimizer_set_learning_rate(t->optimizer, *out_rate);
-    if (!status) status = kdst_optimizer_run(t->optimizer);
+    if (!status) status = kdst__optimizer_step(t->optimizer, t->config.clip_norm, out_norm);
     if (status != KDST_STATUS_STATE) return status;
     const char *name = kdst__watch_gradients(t);
     if (!name) return status;
