@@ -5,16 +5,24 @@
  * one, and leaves again at once when the bit was set. The caller closes the gate when no piece is left and waits for
  * those inside alone, so a worker that the system has not scheduled yet holds nobody up. The members of a run are
  * written only while the gate is closed and empty of workers that may read them.
+ *
+ * Who waits spins for a while, since the next run of a network's step is a few microseconds away and waking a thread costs as much. After
+ * some of them he offers the core to others every microsecond or so: the thread that is waited for may be in need of this very core.
  */
 #include "core/threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CLOSED (INT64_C(1) << 62)
-#define SPINS 2000
+#define SPIN_NANOSECONDS 60000
+#define ALONE_NANOSECONDS 8000 /* from then on the core is offered to others */
+#define PAUSES 32              /* between two looks at the clock */
 
 typedef struct worker {
     struct kdst__pool *pool;
@@ -49,6 +57,25 @@ static void relax(void)
 #endif
 }
 
+static int64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* One turn of a spin, which began at *began; false when it has lasted long enough. */
+static bool spin(int32_t *turns, int64_t *began)
+{
+    relax();
+    if (++*turns % PAUSES != 0) return true;
+    int64_t now = nanoseconds();
+    if (*turns == PAUSES) *began = now;
+    if (now - *began > SPIN_NANOSECONDS) return false;
+    if (now - *began > ALONE_NANOSECONDS) sched_yield();
+    return true;
+}
+
 static void take_pieces(kdst__pool *pool, int32_t number)
 {
     for (;;) {
@@ -61,19 +88,21 @@ static void take_pieces(kdst__pool *pool, int32_t number)
 static void leave(kdst__pool *pool)
 {
     if (atomic_fetch_sub(&pool->gate, 1) - 1 != CLOSED || !atomic_load(&pool->waiting)) return;
-    pthread_mutex_lock(&pool->lock);
-    pthread_cond_signal(&pool->emptied);
+    pthread_mutex_lock(
+        &pool->lock); /* he waits already, or will see the gate; the signal behind the lock finds it free */
     pthread_mutex_unlock(&pool->lock);
+    pthread_cond_signal(&pool->emptied);
 }
 
 /* Waits for a run other than `seen`; returns its number. */
 static uint64_t wait_run(kdst__pool *pool, uint64_t seen)
 {
-    for (int i = 0; i < SPINS; i++) {
+    int32_t turns = 0;
+    int64_t began = 0;
+    do {
         uint64_t run = atomic_load_explicit(&pool->run, memory_order_acquire);
         if (run != seen) return run;
-        relax();
-    }
+    } while (spin(&turns, &began));
     pthread_mutex_lock(&pool->lock);
     atomic_fetch_add(&pool->sleepers, 1);
     while (atomic_load(&pool->run) == seen)
@@ -101,22 +130,24 @@ static void announce(kdst__pool *pool, int64_t wanted)
     atomic_fetch_add(&pool->run, 1);
     int32_t sleepers = atomic_load(&pool->sleepers);
     if (sleepers == 0) return;
-    pthread_mutex_lock(&pool->lock);
+    pthread_mutex_lock(
+        &pool->lock); /* they wait already, or will see the run; the signal behind the lock finds it free */
+    pthread_mutex_unlock(&pool->lock);
     if (wanted >= sleepers) {
         pthread_cond_broadcast(&pool->opened);
     } else {
         for (int64_t i = 0; i < wanted; i++)
             pthread_cond_signal(&pool->opened);
     }
-    pthread_mutex_unlock(&pool->lock);
 }
 
 static void wait_empty(kdst__pool *pool)
 {
-    for (int i = 0; i < SPINS; i++) {
+    int32_t turns = 0;
+    int64_t began = 0;
+    do {
         if (atomic_load_explicit(&pool->gate, memory_order_acquire) == CLOSED) return;
-        relax();
-    }
+    } while (spin(&turns, &began));
     pthread_mutex_lock(&pool->lock);
     atomic_store(&pool->waiting, 1);
     while (atomic_load(&pool->gate) != CLOSED)
