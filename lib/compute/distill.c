@@ -18,8 +18,9 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define GRAIN 4096
-#define FAR 1e13 /* about e^30 */
+#define GRAIN 2048   /* elements of a piece, */
+#define ROW_COSTS 48 /* a row's own work counted as such */
+#define FAR 1e13     /* about e^30 */
 
 /* ---- inputs ---- */
 
@@ -214,7 +215,8 @@ static double soft_part(const job *j, const row *r)
     target(j, r);
     j->f->excess(r->width, r->d, r->e);
     if (!(j->f->sum(r->width, r->e, 1) < FAR)) return j->params->w_soft * far_part(j, r, w);
-    double kl = log1p(j->f->dot(r->width, r->q, r->e)), shrink = exp(-kl), less = expm1(-kl);
+    double excess = j->f->dot(r->width, r->q, r->e), kl = log1p(excess);
+    double shrink = 1 / (1 + excess), less = -excess * shrink; /* e^(-KL), and less 1 */
     for (int64_t i = 0; i < r->k; i++)
         r->grad[i] += w * (r->q[i] * (shrink * (r->e[i] + r->d[i]) + less));
     return j->params->w_soft * kl;
@@ -274,7 +276,7 @@ kdst_status kdst__distill(
     size_t value_bytes = (size_t)rows * sizeof(double);
     size_t scratch_bytes = (size_t)(cp->threads * ARRAYS * j.width) * sizeof(double);
     kdst_status status = KDST_STATUS_OUT_OF_MEMORY;
-    j.pieces = kdst__pieces(rows, kdst__divide_up(GRAIN, k));
+    j.pieces = kdst__pieces(rows, kdst__divide_up(GRAIN, k + ROW_COSTS));
     if (params->soft == KDST__SOFT_VIRTUAL)
         kdst__distill_virtual(
             (params->virtual_label - params->virtual_other) / params->teacher_temperature, k, &j.q_label, &j.q_other);
