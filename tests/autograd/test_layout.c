@@ -66,6 +66,25 @@ static kdst_tensor *residual(net *n)
     return y;
 }
 
+/* A batch norm whose own input is added to it, in training and in evaluation. */
+static kdst_tensor *onto_itself(net *n)
+{
+    kdst_options *relu = NULL;
+    kdst_tensor *y = conv(n, n->x, n->a, 1, 1), *mean = NULL, *var = NULL;
+    expect_ok(kdst_options_create(&relu));
+    ONE(kdst_batch_norm_add, y, NULL, NULL, NULL, NULL, y, relu);
+    expect_ok(kdst_options_set_int(relu, "training", 0));
+    expect_ok(kdst_options_set_string(relu, "activation", "relu"));
+    kdst_status status = kdst_tensor_create(ctx, kdst_tensor_get_dtype(y), 1, (int64_t[]){52}, &mean);
+    keep(n, status, mean);
+    status = kdst_tensor_create(ctx, kdst_tensor_get_dtype(y), 1, (int64_t[]){52}, &var);
+    keep(n, status, var);
+    expect_ok(kdst_tensor_set_value(var, 2));
+    ONE(kdst_batch_norm_add, y, NULL, NULL, mean, var, y, relu);
+    kdst_options_release(relu);
+    return y;
+}
+
 /* 26 and 52 channels side by side */
 static kdst_tensor *joined(net *n)
 {
@@ -137,7 +156,8 @@ static kdst_tensor *looked_at(net *n)
 }
 
 typedef kdst_tensor *(*net_fn)(net *);
-static const net_fn nets[] = {chain, strided, residual, joined, shuffled, mixed, twice, pooled, looked_at};
+static const net_fn nets[] = {
+    chain, strided, residual, onto_itself, joined, shuffled, mixed, twice, pooled, looked_at};
 enum { NETS = sizeof nets / sizeof *nets };
 
 static void begin(net *n, kdst_dtype dtype)

@@ -165,10 +165,12 @@ static kdst_status remake(kdst__call *call)
     return KDST_STATUS_OK;
 }
 
+/* The addend's gradient is there before dx is: where x is the addend too, dx is what is added. */
 static kdst_status backward_blocked(const kdst__call *call, const double *mean)
 {
     const attrs *a = call->attrs;
     const kdst_tensor *x = call->inputs[X];
+    const bool same = call->d_inputs[X] != NULL && call->d_inputs[X] == call->d_inputs[ADDEND];
     const kdst__blocked_norm_gradient g = {
         .n = x->shape[0],
         .c = channels(x),
@@ -182,8 +184,8 @@ static kdst_status backward_blocked(const kdst__call *call, const double *mean)
         .inverse = mean + channels(x),
         .gamma = data_or_null(call->inputs[GAMMA]),
         .beta = data_or_null(call->inputs[BETA]),
-        .add_dx = !(call->fresh >> X & 1),
-        .add_addend = !(call->fresh >> ADDEND & 1),
+        .add_dx = same || !(call->fresh >> X & 1),
+        .add_addend = !(call->fresh >> (same ? X : ADDEND) & 1),
         .dx = data_or_null(call->d_inputs[X]),
         .d_addend = data_or_null(call->d_inputs[ADDEND]),
         .dgamma = data_or_null(call->d_inputs[GAMMA]),
