@@ -138,9 +138,9 @@ typedef struct kdst__node {
     kdst_tensor *grad; /* during a pass: what has been added up for the result */
 } kdst__node;
 
-/* Gives back the memory of a blocked result that only the record of its one reader holds besides the caller, if its operation can make it
- * again: backward does that when it comes to the reader. The caller must not look at it any more. */
-void kdst__record_drop(kdst_tensor *t);
+/* Gives back the memory of a blocked result t that, besides the caller, only the record of `read` holds, made from t as its first input, if
+ * t's operation can make it again: backward does that when it comes to the reader. The caller must not look at t any more. */
+void kdst__record_drop(kdst_tensor *t, const kdst_tensor *read);
 
 /* Recording state of a context. */
 bool kdst__grad_enabled(kdst_context *ctx);

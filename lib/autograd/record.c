@@ -201,9 +201,10 @@ fail:
     return kdst__fail_memory(ctx, op->name);
 }
 
-void kdst__record_drop(kdst_tensor *t)
+void kdst__record_drop(kdst_tensor *t, const kdst_tensor *read)
 {
     kdst__storage *storage = t->storage;
+    if (!read->node || read->node->inputs[0] != t) return;
     if (!t->node || !t->node->op->remake || t->node->out || !storage->blocked || !storage->data) return;
     if (kdst__handle_references(t) != 2 || atomic_load(&storage->references) != 1) return;
     kdst__free(storage->memory, storage->data, storage->bytes);

@@ -88,13 +88,19 @@ static kdst__node *heap_pop(list *heap)
 
 /* ---- gradients of the pass ---- */
 
+static kdst_status check_there(const kdst__node *node)
+{
+    if (!node->used_up) return KDST_STATUS_OK;
+    return kdst__fail(
+        node->base.ctx, KDST_STATUS_STATE, "backward: the record of %s is used up; set retain for a second pass",
+        node->op->name);
+}
+
 static kdst_status meet_node(pass *p, kdst__node *node)
 {
     if (node->pass == p->number) return KDST_STATUS_OK;
-    if (node->used_up)
-        return kdst__fail(
-            p->ctx, KDST_STATUS_STATE, "backward: the record of %s is used up; set retain for a second pass",
-            node->op->name);
+    kdst_status status = check_there(node);
+    if (status) return status;
     if (!list_push(p->memory, &p->met, node)) return kdst__fail_memory(p->ctx, "backward");
     kdst__handle_retain(node);
     node->pass = p->number;
@@ -253,7 +259,8 @@ static kdst_status take_results(kdst__node *node)
 static kdst_status remake(kdst_tensor *t)
 {
     kdst__storage *storage = t->storage;
-    kdst_status status = check_unchanged(t->node);
+    kdst_status status = check_there(t->node);
+    if (!status) status = check_unchanged(t->node);
     if (!status) status = take_inputs(t->node);
     if (status) return status;
     storage->data = kdst__alloc(storage->memory, storage->bytes);

@@ -132,9 +132,9 @@ kdst_status
 kdst__layer_run_recomputed(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
 /* Whether a layer may run together with what comes behind it: nobody asks for its own output (hooks, traces, watches), and its kind can. */
 bool kdst__layer_takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail);
-/* Of a layer that takes the tail; *out as kdst__layer_run. */
-kdst_status
-kdst__layer_run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out);
+/* Of a layer that takes the tail, STATE when it does not any more; inputs as kdst__layer_run_many, *out as kdst__layer_run. */
+kdst_status kdst__layer_run_tail(
+    kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, const kdst__layer_tail *tail, kdst_tensor **out);
 /* Nobody asks for the layer's own output. */
 bool kdst__layer_unobserved(const kdst_layer *layer);
 /* A convolution; an activation that others can do in their pass, KDST__FUSED_…; a batch norm that will use the statistics of its input. */

@@ -87,11 +87,20 @@ bool kdst__layer_takes_tail(const kdst_layer *layer, const kdst__layer_tail *tai
     return kind->takes_tail != NULL && !layer->recompute && kdst__layer_unobserved(layer) && kind->takes_tail(layer, tail);
 }
 
-kdst_status kdst__layer_run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out)
+kdst_status kdst__layer_run_tail(
+    kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, const kdst__layer_tail *tail, kdst_tensor **out)
 {
+    kdst__layer_ports ports;
     *out = NULL;
+    if (!kdst__layer_takes_tail(layer, tail)) /* a callback has added a layer or a hook */
+        return kdst__fail(
+            layer->base.ctx, KDST_STATUS_STATE, "layer_run: the %s was changed while what it is a part of ran",
+            layer->kind->name);
+    kdst__layer_get_ports(layer, &ports);
+    kdst_status status = check_inputs(layer, &ports, inputs, count);
+    if (status != KDST_STATUS_OK) return status;
     if (layer->keepers > 0) kdst__layer_forget_outputs(layer);
-    return layer->kind->run_tail(layer, x, tail, out);
+    return layer->kind->run_tail(layer, inputs[0], tail, out);
 }
 
 kdst_status kdst__layer_run(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)

@@ -38,7 +38,7 @@ static kdst_status run_joined(kdst_layer *layer, kdst_tensor *x, kdst_tensor **o
 {
     kdst__layer_tail tail = {.sum = true, .activation = fused(layer)};
     kdst_status status = run_shortcut(layer, x, &tail.addend);
-    if (status == KDST_STATUS_OK) status = kdst__layer_run_tail(layer->children[0], x, &tail, out);
+    if (status == KDST_STATUS_OK) status = kdst__layer_run_tail(layer->children[0], &x, 1, &tail, out);
     kdst_tensor_release(tail.addend);
     return status;
 }

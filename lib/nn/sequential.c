@@ -56,11 +56,11 @@ static kdst_status run_children(
         kdst__layer_get_ports(child, &ports);
         done = plan_tail(layer, i, end, &tail);
         if (tail.activation || tail.sum || tail.moments)
-            status = kdst__layer_run_tail(child, now[0], &tail, next);
+            status = kdst__layer_run_tail(child, now, count, &tail, next);
         else
             status = kdst__layer_run_many(child, now, count, next);
         /* what only a convolution reads is made again when its backward pass needs it */
-        if (i > 0 && count == 1 && kdst__layer_is_conv2d(child)) kdst__record_drop(now[0]);
+        if (status == KDST_STATUS_OK && i > 0 && kdst__layer_is_conv2d(child)) kdst__record_drop(now[0], next[0]);
         release_all(now, count);
         count = status == KDST_STATUS_OK ? ports.outputs : 0;
         for (int64_t k = 0; k < count; k++)
