@@ -6,7 +6,7 @@
  *     to_points   G or A: values of a polynomial of 2 … 5 coefficients at the points, for G divided by N_k = prod_{l != k} (p_k - p_l)
  *     from_points A^T or G^T, the transposed of it
  *
- * a = 5/8 and b = 3/2 rather than 1 and 2: the powers of both stay near 1, which makes the error some three times less.
+ * a = 5/8 and b = 3/2 rather than 1 and 2: the powers of both stay near 1, which keeps the error small.
  */
 #ifndef KDST_COMPUTE_SIMD_WINOGRAD_H
 #define KDST_COMPUTE_SIMD_WINOGRAD_H
