@@ -55,7 +55,9 @@ typedef kdst_status (*kdst_progress_fn)(void *user_data, kdst_trainer *trainer, 
  *                         monitor "accuracy" | "nll" = "accuracy": the validation's figure that decides, and min_delta [0,inf) = 0, by
  *                         more than which it must improve; patience [0,1000000] = 0 (never): epochs in a row without improvement
  *                         after which the run is finished; keep_best 0 | 1 = 0: keeps a copy of the best weights in memory and in
- *                         checkpoints, for kdst_trainer_restore_best
+ *                         checkpoints, for kdst_trainer_restore_best;
+ *                         recompute "none" | "auto" = "none": auto makes a batch that ran out of memory again with the model's blocks
+ *                         recomputed (kdst_layer_set_recompute), which they then stay; and if that is not enough, the sequentials in it
  *  @param[out] out        new; released with kdst_trainer_release
  *  @status INVALID_ARGUMENT (NULL, another context, option), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */

@@ -130,6 +130,11 @@ kdst_status kdst__layer_run_kind(kdst_layer *layer, kdst_tensor *const *inputs, 
 bool kdst__layer_recomputes(const kdst_layer *layer, kdst_tensor *const *inputs, int64_t count);
 kdst_status
 kdst__layer_run_recomputed(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out);
+/* Asks for recomputation of the blocks of a network, the layers with layers inside that its chains are made of; when all of them are, or there
+ * are none, of the chains inside it. False: all of them are. */
+bool kdst__layer_recompute_more(kdst_layer *root);
+/* A sequential. */
+bool kdst__layer_is_chain(const kdst_layer *layer);
 /* Whether a layer may run together with what comes behind it: nobody asks for its own output (hooks, traces, watches), and its kind can. */
 bool kdst__layer_takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail);
 /* Of a layer that takes the tail, STATE when it does not any more; inputs as kdst__layer_run_many, *out as kdst__layer_run. */

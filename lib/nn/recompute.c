@@ -68,6 +68,43 @@ kdst_status kdst__layer_run_recomputed(kdst_layer *layer, kdst_tensor *const *in
     return kdst__recompute_run(&work, inputs, count, trainable(layer), out);
 }
 
+static bool ask(kdst_layer *layer)
+{
+    bool news = !layer->recompute;
+    layer->recompute = true;
+    return news;
+}
+
+static bool ask_blocks(kdst_layer *layer)
+{
+    bool news = false;
+    for (int64_t i = 0; i < layer->child_count; i++) {
+        kdst_layer *child = layer->children[i];
+        if (kdst__layer_is_chain(child))
+            news |= ask_blocks(child);
+        else if (child->child_count > 0)
+            news |= ask(child);
+    }
+    return news;
+}
+
+static bool ask_chains(kdst_layer *layer)
+{
+    bool news = false;
+    for (int64_t i = 0; i < layer->child_count; i++) {
+        kdst_layer *child = layer->children[i];
+        if (!kdst__layer_is_chain(child) || child->child_count < 2) continue;
+        news |= ask(child);
+        news |= ask_chains(child);
+    }
+    return news;
+}
+
+bool kdst__layer_recompute_more(kdst_layer *root)
+{
+    return ask_blocks(root) || ask_chains(root);
+}
+
 kdst_status kdst_layer_set_recompute(kdst_layer *layer, int32_t recompute)
 {
     if (layer == NULL) return KDST_STATUS_INVALID_ARGUMENT;

@@ -114,6 +114,11 @@ static const kdst__layer_kind kind = {
     .takes_tail = takes_tail,
     .run_tail = run_tail};
 
+bool kdst__layer_is_chain(const kdst_layer *layer)
+{
+    return layer->kind == &kind;
+}
+
 kdst_status kdst_layer_sequential_create(kdst_context *ctx, kdst_layer **out)
 {
     kdst_status status = kdst__layer_begin(ctx, "sequential", out);

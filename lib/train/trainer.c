@@ -6,6 +6,7 @@
 #include "core/options.h"
 #include "nn/average.h"
 #include "nn/optimizer.h"
+#include "train/recompute.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static const kdst__option options_table[] = {
     KDST__FLOAT(config, min_delta, 0, 0, INFINITY, "an improvement is larger than this"),
     KDST__INT(config, patience, 0, 0, 1000000, "epochs in a row without improvement that end the run; 0: none do"),
     KDST__INT(config, keep_best, 0, 0, 1, "1: a copy of the best weights in memory and in checkpoints"),
+    KDST__CHOICE(config, recompute, "none", "none|auto", "auto: the model's blocks, once a step runs out of memory"),
 };
 const kdst__schema kdst__schema_trainer = {"trainer", options_table, KDST__COUNT(options_table), NULL, 0};
 
@@ -34,6 +36,7 @@ static void trainer_destroy(void *object)
 {
     kdst_trainer *t = object;
     if (t->progress_destroy) t->progress_destroy(t->progress_data);
+    kdst__recompute_release(t);
     kdst__handle_release(t->model);
     kdst__handle_release(t->teacher);
     kdst__handle_release(t->loss);

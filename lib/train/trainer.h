@@ -13,12 +13,13 @@
 
 enum { KDST__HISTORY_COLUMNS = 6 };
 enum { KDST__MONITOR_ACCURACY, KDST__MONITOR_NLL };
+enum { KDST__RECOMPUTE_NONE, KDST__RECOMPUTE_AUTO };
 
 /* Settings of schema "trainer". */
 typedef struct kdst__trainer_config {
     int64_t epochs, bins, accumulate, average_from, average_validate, patience, keep_best;
     double clip_norm, clip_value, average_decay, min_delta;
-    int32_t average_kind, average_warmup, monitor;
+    int32_t average_kind, average_warmup, monitor, recompute;
 } kdst__trainer_config;
 
 /* Everything of a run that is neither a tensor nor a setting: what a checkpoint stores as text. */
@@ -54,6 +55,8 @@ struct kdst_trainer {
     char *best_path;       /* NULL: no file */
     double gradient_norm;  /* of the last step, before clipping */
     kdst__run_position at;
+    kdst_tensor **noted;   /* [noted_count] copies of the model's buffers, NULL for parameters (recompute.c); NULL: none */
+    int64_t noted_count;
     double *history; /* [epochs, KDST__HISTORY_COLUMNS], the first at.epoch rows filled */
     kdst_progress_fn progress;
     void *progress_data;

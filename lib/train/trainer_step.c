@@ -17,6 +17,7 @@
 #include "nn/schedule.h"
 #include "train/metrics.h"
 #include "train/mixed_loss.h"
+#include "train/recompute.h"
 #include "train/watch.h"
 
 #include <math.h>
@@ -129,7 +130,7 @@ static kdst_status backward(kdst_tensor *loss, double weight)
 }
 
 /* Loss, its gradients, and how many of the batch are right: of a mixed one, have the label with the larger share. */
-static kdst_status learn(kdst_trainer *t, const batch *b, bool weighted, group *g)
+static kdst_status learn_once(kdst_trainer *t, const batch *b, bool weighted, group *g)
 {
     pass p = {.value = NAN};
     int64_t n = kdst_tensor_get_size(b->x, 0);
@@ -141,6 +142,16 @@ static kdst_status learn(kdst_trainer *t, const batch *b, bool weighted, group *
         g->loss_sum += p.value * (double)n;
     }
     pass_release(&p);
+    return status;
+}
+
+static kdst_status learn(kdst_trainer *t, const batch *b, bool weighted, group *g)
+{
+    kdst__stream_position streams;
+    kdst_status status = kdst__recompute_note(t, &streams);
+    if (!status) status = learn_once(t, b, weighted, g);
+    while (status == KDST_STATUS_OUT_OF_MEMORY && kdst__recompute_more(t, &streams))
+        status = learn_once(t, b, weighted, g);
     return status;
 }
 

@@ -244,7 +244,7 @@ static kdst_status count_runs(void *user_data, kdst_layer *layer, int64_t index,
 START_TEST(looked_into)
 {
     kdst_layer *plain = net_of(F32), *net = net_of(F32), *inside = NULL;
-    kdst_tensor *kept = NULL, *sum = NULL;
+    kdst_tensor *kept = NULL;
     int64_t peak = 0;
     int runs = 0;
     expect_ok(recompute(net, NESTED));
@@ -258,7 +258,6 @@ START_TEST(looked_into)
     expect_same_states(plain, net);
     expect_ok(kdst_layer_get_output(inside, 0, &kept));
     ck_assert_int_eq(kdst_tensor_get_requires_grad(kept), 1);
-    kdst_tensor_release(sum);
     kdst_tensor_release(kept);
     kdst_layer_release(net);
     kdst_layer_release(plain);
@@ -341,7 +340,65 @@ START_TEST(refusals)
 }
 END_TEST
 
-/* ---- limits ---- */
+/* ---- estimate and limits ---- */
+
+static const struct {
+    const char *model;
+    int64_t shape[4];
+} nets[] = {{"mlp", {16, 1, 28, 28}},    {"mlp", {128, 1, 28, 28}},    {"lenet", {8, 1, 28, 28}},
+            {"lenet", {64, 1, 28, 28}},  {"resnet20", {8, 3, 32, 32}}, {"resnet20", {32, 3, 32, 32}},
+            {"resnet18", {4, 3, 32, 32}}};
+
+/* The context's peak in a step with momentum against the sum of the estimate. */
+START_TEST(estimate)
+{
+    kdst_layer *net = NULL;
+    kdst_trace *trace = NULL;
+    kdst_tensor *x = filled(F32, 4, nets[_i].shape, 7), *dy = filled(F32, SHAPE(nets[_i].shape[0], 10), 8), *y = NULL;
+    kdst_optimizer *optimizer = NULL;
+    kdst_options *o = NULL;
+    const kdst_dtype dtype = F32;
+    const int64_t rank = 4;
+    int64_t parts[4], peak = 0, sum = 0, before = 0;
+    expect_ok(kdst_context_get_memory(ctx, &before, NULL));
+    before -= kdst_tensor_get_count(x) * 4;
+    expect_ok(kdst_options_create(&o));
+    expect_ok(kdst_model_create(ctx, nets[_i].model, NULL, &net));
+    expect_ok(kdst_options_set_int(o, "training", 1));
+    expect_ok(kdst_trace_create(net, 1, &dtype, &rank, nets[_i].shape, o, &trace));
+    expect_ok(kdst_trace_get_memory(trace, 1, &parts[0], &parts[1], &parts[2], &parts[3]));
+    expect_failure(
+        kdst_trace_get_memory(trace, 9, NULL, NULL, NULL, NULL), KDST_STATUS_INVALID_ARGUMENT, "states is 9");
+    ck_assert_int_eq(kdst_trace_get_memory(NULL, 1, NULL, NULL, NULL, NULL), KDST_STATUS_INVALID_ARGUMENT);
+    ck_assert_int_eq(parts[1], parts[2]);
+    kdst_trace_release(trace);
+    kdst_options_release(o);
+    o = NULL;
+    expect_ok(kdst_options_create(&o));
+    expect_ok(kdst_options_set_float(o, "momentum", 0.9));
+    expect_ok(kdst_optimizer_sgd_create(ctx, o, &optimizer));
+    expect_ok(kdst_optimizer_add_layer(optimizer, net));
+    for (int i = 0; i < 2; i++) { /* the optimiser's tensors come with its first step */
+        expect_ok(kdst_optimizer_clear_grads(optimizer));
+        expect_ok(kdst_context_clear_memory_peak(ctx));
+        expect_ok(run_step(net, x, dy, &y));
+        expect_ok(kdst_optimizer_run(optimizer));
+        expect_ok(kdst_context_get_memory(ctx, NULL, &peak));
+        kdst_tensor_release(y);
+    }
+    for (int i = 0; i < 4; i++)
+        sum += parts[i];
+    peak -= before;
+    ck_assert_msg(
+        (double)sum > 0.75 * (double)peak && (double)sum < 1.25 * (double)peak, "%s: %lld bytes, the estimate is %lld",
+        nets[_i].model, (long long)peak, (long long)sum);
+    kdst_optimizer_release(optimizer);
+    kdst_options_release(o);
+    kdst_tensor_release(dy);
+    kdst_tensor_release(x);
+    kdst_layer_release(net);
+}
+END_TEST
 
 /* One step on a context of its own; `limit` 0: none. */
 static kdst_status step_within(int64_t limit, int way, int64_t *out_peak)
@@ -432,6 +489,7 @@ static void build(TCase *tests)
     tcase_add_test(tests, traces);
     tcase_add_test(tests, several_inputs);
     tcase_add_test(tests, refusals);
+    tcase_add_loop_test(tests, estimate, 0, (int)(sizeof nets / sizeof *nets));
     tcase_add_test(tests, limit);
     tcase_add_test(tests, allocations);
 }
