@@ -67,6 +67,8 @@ kdst_status kdst_context_set_message(kdst_context *ctx, const char *message);
 int64_t kdst_context_live_count(const kdst_context *ctx);
 const char *kdst_context_get_info(const kdst_context *ctx, const char *key);
 kdst_status kdst_context_get_memory(kdst_context *ctx, int64_t *out_now, int64_t *out_peak);
+kdst_status kdst_context_get_memory_cached(kdst_context *ctx, int64_t *out_cached);
+kdst_status kdst_context_clear_memory_peak(kdst_context *ctx);
 kdst_status kdst_context_set_seed(kdst_context *ctx, uint64_t seed);
 kdst_status kdst_context_set_random(kdst_context *ctx, uint64_t seed, uint64_t stream);
 kdst_status kdst_context_get_random(const kdst_context *ctx, uint64_t *out_seed, uint64_t *out_stream);
@@ -166,6 +168,8 @@ int32_t kdst_layer_get_training(const kdst_layer *layer);
 kdst_status kdst_layer_set_trainable(kdst_layer *layer, int32_t trainable);
 kdst_status kdst_layer_set_trainable_matching(kdst_layer *layer, const char *pattern, int32_t trainable, int64_t *out_count);
 kdst_status kdst_layer_set_statistics_fixed_matching(kdst_layer *layer, const char *pattern, int32_t fixed, int64_t *out_count);
+kdst_status kdst_layer_set_recompute(kdst_layer *layer, int32_t recompute);
+int32_t kdst_layer_get_recompute(const kdst_layer *layer);
 kdst_status kdst_layer_clear_grads(kdst_layer *layer);
 int64_t kdst_layer_get_parameter_count(const kdst_layer *layer);
 const char *kdst_layer_get_kind(const kdst_layer *layer);
@@ -432,12 +436,15 @@ kdst_status kdst_permute(kdst_tensor *x, const int64_t *axes, int64_t count, kds
 kdst_status kdst_squeeze(kdst_tensor *x, int64_t axis, kdst_tensor **out);
 kdst_status kdst_unsqueeze(kdst_tensor *x, int64_t axis, kdst_tensor **out);
 kdst_status kdst_broadcast_to(kdst_tensor *x, int64_t rank, const int64_t *shape, kdst_tensor **out);
+kdst_status kdst_channel_shuffle(kdst_tensor *x, int64_t groups, kdst_tensor **out);
+kdst_status kdst_channel_slice(kdst_tensor *x, int64_t start, int64_t count, kdst_tensor **out);
 kdst_status kdst_flip(kdst_tensor *x, int64_t axis, kdst_tensor **out);
 kdst_status kdst_split(kdst_tensor *x, int64_t axis, const int64_t *sizes, int64_t count, kdst_tensor **out);
 
 /* ops.h */
 kdst_status kdst_matmul(kdst_tensor *a, kdst_tensor *b, kdst_tensor **out);
 kdst_status kdst_linear(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, kdst_tensor **out);
+kdst_status kdst_linear_relu(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, kdst_tensor **out);
 kdst_status kdst_conv2d(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst_options *options, kdst_tensor **out);
 kdst_status kdst_conv_transpose2d(kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst_options *options, kdst_tensor **out);
 kdst_status kdst_softmax(kdst_tensor *x, int64_t axis, kdst_tensor **out);
@@ -550,6 +557,7 @@ int64_t kdst_trace_get_output_count(const kdst_trace *trace);
 int64_t kdst_trace_get_output(const kdst_trace *trace, int64_t index);
 kdst_status kdst_trace_get_macs(kdst_trace *trace, int64_t op, int64_t *out_macs);
 kdst_status kdst_trace_get_bytes(kdst_trace *trace, int64_t *out_state, int64_t *out_activations);
+kdst_status kdst_trace_get_memory(kdst_trace *trace, int64_t states, int64_t *out_state, int64_t *out_gradients, int64_t *out_optimizer, int64_t *out_activations);
 kdst_status kdst_trace_get_summary(kdst_trace *trace, char *out, int64_t capacity, int64_t *out_needed);
 kdst_status kdst_trace_save_svg(kdst_trace *trace, const char *path);
 
