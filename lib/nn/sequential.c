@@ -8,6 +8,7 @@
 #include "nn/layer.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void ports(const kdst_layer *layer, kdst__layer_ports *out)
 {
@@ -72,18 +73,29 @@ static kdst_status run_children(
     return status;
 }
 
+/* With room for `wanted` outputs: a callback that adds a layer may make them more. */
+static kdst_status run_checked(
+    kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, const kdst__layer_tail *end, int64_t wanted,
+    kdst_tensor **out)
+{
+    kdst_tensor *outputs[KDST__LAYER_OUTPUTS];
+    kdst_status status = run_children(layer, inputs, count, end, outputs, &count);
+    if (status != KDST_STATUS_OK) return status;
+    if (count == wanted) {
+        memcpy(out, outputs, (size_t)count * sizeof(kdst_tensor *));
+        return KDST_STATUS_OK;
+    }
+    release_all(outputs, count);
+    return kdst__fail(
+        layer->base.ctx, KDST_STATUS_STATE,
+        "sequential: its outputs have become %" PRId64 " while it ran, they were %" PRId64, count, wanted);
+}
+
 static kdst_status run(kdst_layer *layer, kdst_tensor *const *inputs, int64_t count, kdst_tensor **out)
 {
     kdst__layer_ports own;
     kdst__layer_get_ports(layer, &own);
-    kdst_status status = run_children(layer, inputs, count, NULL, out, &count);
-    if (status != KDST_STATUS_OK || count == own.outputs) return status;
-    release_all(out, count); /* a callback has added a layer */
-    for (int64_t i = 0; i < count; i++)
-        out[i] = NULL;
-    return kdst__fail(
-        layer->base.ctx, KDST_STATUS_STATE,
-        "sequential: its outputs have become %" PRId64 " while it ran, they were %" PRId64, count, own.outputs);
+    return run_checked(layer, inputs, count, NULL, own.outputs, out);
 }
 
 /* Its last child takes it, and has one input and output, as all of that kind. */
@@ -98,11 +110,7 @@ static bool takes_tail(const kdst_layer *layer, const kdst__layer_tail *tail)
 
 static kdst_status run_tail(kdst_layer *layer, kdst_tensor *x, const kdst__layer_tail *tail, kdst_tensor **out)
 {
-    kdst_tensor *outputs[KDST__LAYER_OUTPUTS];
-    int64_t count;
-    kdst_status status = run_children(layer, &x, 1, tail, outputs, &count);
-    if (status == KDST_STATUS_OK) *out = outputs[0];
-    return status;
+    return run_checked(layer, &x, 1, tail, 1, out);
 }
 
 static const kdst__layer_kind kind = {
