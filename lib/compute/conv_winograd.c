@@ -37,20 +37,12 @@ typedef struct job {
     size_t bytes;
 } job;
 
-static int64_t round_up(int64_t n, int64_t to)
-{
-    return kdst__divide_up(n, to) * to;
-}
-
 /* Geometry of source x and results y. */
 static void plan(job *j, int64_t n)
 {
     kdst__winograd *g = &j->g;
     const int64_t lanes = j->cp->lanes, point = (int64_t)sizeof(float) * KDST__WINOGRAD_POINTS * lanes;
-    g->step = g->kernel == 3 ? 4 : 2;
-    g->rows = kdst__divide_up(g->p, g->step);
-    g->columns = kdst__divide_up(g->q, g->step);
-    j->tiles = n * g->rows * g->columns;
+    j->tiles = kdst__winograd_cut(g, n);
     j->source_blocks = kdst__divide_up(g->c, lanes);
     j->blocks = kdst__divide_up(g->o, lanes);
     j->groups = kdst__divide_up(j->blocks, KDST__WINOGRAD_GROUP);
@@ -59,10 +51,10 @@ static void plan(job *j, int64_t n)
     j->shared = source <= SHARED_SOURCE && (weights > SHARED_WEIGHTS || j->tiles < LEAST_TILES);
     int64_t fit = CACHE / (point * ((j->shared ? 0 : j->source_blocks) + KDST__WINOGRAD_GROUP));
     if (fit < LEAST_TILES) fit = LEAST_TILES;
-    j->g.block =
-        kdst__least(round_up(fit, KDST__WINOGRAD_ALIGN), round_up(kdst__divide_up(j->tiles, 8), KDST__WINOGRAD_ALIGN));
+    j->g.block = kdst__least(
+        kdst__round_up(fit, KDST__WINOGRAD_ALIGN), kdst__round_up(kdst__divide_up(j->tiles, 8), KDST__WINOGRAD_ALIGN));
     j->units = kdst__divide_up(j->tiles, j->g.block);
-    g->hold = j->shared ? round_up(j->tiles, KDST__WINOGRAD_ALIGN) : j->g.block;
+    g->hold = j->shared ? kdst__round_up(j->tiles, KDST__WINOGRAD_ALIGN) : j->g.block;
 }
 
 /* ---- pieces ---- */

@@ -32,11 +32,6 @@ typedef struct job {
     size_t bytes;
 } job;
 
-static int64_t round_up(int64_t n, int64_t to)
-{
-    return kdst__divide_up(n, to) * to;
-}
-
 static int64_t between(int64_t n, int64_t low, int64_t high)
 {
     return n < low ? low : n > high ? high : n;
@@ -46,10 +41,7 @@ static void plan(job *j, int64_t n)
 {
     kdst__winograd *g = &j->g;
     const int64_t lanes = j->cp->lanes, point = (int64_t)sizeof(float) * KDST__WINOGRAD_POINTS * lanes;
-    g->step = g->kernel == 3 ? 4 : 2;
-    g->rows = kdst__divide_up(g->p, g->step);
-    g->columns = kdst__divide_up(g->q, g->step);
-    j->tiles = n * g->rows * g->columns;
+    j->tiles = kdst__winograd_cut(g, n);
     j->source_blocks = kdst__divide_up(g->c, lanes);
     j->blocks = kdst__divide_up(g->o, lanes);
     j->groups = kdst__divide_up(j->blocks, KDST__WINOGRAD_GROUP);
@@ -57,13 +49,13 @@ static void plan(job *j, int64_t n)
     j->shared = sums > OWN_SUMS;
     if (j->shared) {
         j->rounds = kdst__divide_up(j->tiles * tile, SHARED_TILES);
-        g->hold = round_up(kdst__divide_up(j->tiles, j->rounds), KDST__WINOGRAD_ALIGN);
+        g->hold = kdst__round_up(kdst__divide_up(j->tiles, j->rounds), KDST__WINOGRAD_ALIGN);
         j->rounds = kdst__divide_up(j->tiles, g->hold);
     } else {
         const int64_t fit = between(CACHE / tile, LEAST_TILES, j->tiles);
         j->parts = between(PARTS_BYTES / sums, 1, kdst__least(MOST_PARTS, kdst__divide_up(j->tiles, fit)));
         g->hold = kdst__least(fit, kdst__divide_up(j->tiles, j->parts));
-        g->hold = round_up(g->hold, KDST__WINOGRAD_ALIGN);
+        g->hold = kdst__round_up(g->hold, KDST__WINOGRAD_ALIGN);
     }
     j->chunk = j->shared ? kdst__least(CHUNK_BLOCKS, j->source_blocks) : j->source_blocks;
     j->chunks = kdst__divide_up(j->source_blocks, j->chunk);

@@ -44,4 +44,9 @@ static inline int64_t kdst__divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+static inline int64_t kdst__round_up(int64_t n, int64_t to)
+{
+    return kdst__divide_up(n, to) * to;
+}
+
 #endif

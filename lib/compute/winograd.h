@@ -33,4 +33,13 @@ typedef struct kdst__winograd {
     int64_t v_point, m_point, dv_point;
 } kdst__winograd;
 
+/* Cuts the results of n images into tiles: step, rows and columns; their number. */
+static inline int64_t kdst__winograd_cut(kdst__winograd *g, int64_t n)
+{
+    g->step = g->kernel == 3 ? 4 : 2;
+    g->rows = (g->p + g->step - 1) / g->step;
+    g->columns = (g->q + g->step - 1) / g->step;
+    return n * g->rows * g->columns;
+}
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution and its two gradients: strides, paddings, dilations, groups, odd and degenerate shapes, threads, no memory. */
 #include "reference/reference.h"
+#include "conv_shapes.h"
 #include "support.h"
 
 /* [vertical, horizontal] where there are two */
@@ -69,7 +70,7 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static kdst__conv2d_shape whole(const shape *s)
 {
-    kdst__conv2d_shape t = {
+    return with_result((kdst__conv2d_shape){
         .n = s->n,
         .c = s->c,
         .h = s->h,
@@ -80,31 +81,7 @@ static kdst__conv2d_shape whole(const shape *s)
         .groups = s->groups,
         .stride = {s->stride[0], s->stride[1]},
         .padding = {s->padding[0], s->padding[1]},
-        .dilation = {s->dilation[0], s->dilation[1]}};
-    t.p = (s->h + 2 * s->padding[0] - s->dilation[0] * (s->kh - 1) - 1) / s->stride[0] + 1;
-    t.q = (s->w + 2 * s->padding[1] - s->dilation[1] * (s->kw - 1) - 1) / s->stride[1] + 1;
-    return t;
-}
-
-static int64_t x_count(const kdst__conv2d_shape *s)
-{
-    return s->n * s->c * s->h * s->w;
-}
-static int64_t w_count(const kdst__conv2d_shape *s)
-{
-    return s->o * (s->c / s->groups) * s->kh * s->kw;
-}
-static int64_t y_count(const kdst__conv2d_shape *s)
-{
-    return s->n * s->o * s->p * s->q;
-}
-
-/* Turns sums of absolute terms into bounds. */
-static double *bounds(double *size, int64_t count, double terms)
-{
-    for (int64_t i = 0; i < count; i++)
-        size[i] = sum_bound(unit, terms, size[i]);
-    return size;
+        .dilation = {s->dilation[0], s->dilation[1]}});
 }
 
 static void add_sizes(double *size, const array *a)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Depthwise convolution on blocked channels: strides, paddings, dilations, odd channels, tails, gradients, threads, no memory. */
 #include "blocked_arrays.h"
+#include "conv_shapes.h"
 
 #include "compute/conv_depthwise.h"
 #include "reference/reference.h"
@@ -31,7 +32,7 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static kdst__conv2d_shape whole(const shape *s)
 {
-    kdst__conv2d_shape t = {
+    return with_result((kdst__conv2d_shape){
         .n = s->n,
         .c = s->c,
         .h = s->h,
@@ -42,30 +43,7 @@ static kdst__conv2d_shape whole(const shape *s)
         .groups = s->c,
         .stride = {s->stride[0], s->stride[1]},
         .padding = {s->padding[0], s->padding[1]},
-        .dilation = {s->dilation[0], s->dilation[1]}};
-    t.p = (s->h + 2 * s->padding[0] - s->dilation[0] * (s->kh - 1) - 1) / s->stride[0] + 1;
-    t.q = (s->w + 2 * s->padding[1] - s->dilation[1] * (s->kw - 1) - 1) / s->stride[1] + 1;
-    return t;
-}
-
-static int64_t x_count(const kdst__conv2d_shape *s)
-{
-    return s->n * s->c * s->h * s->w;
-}
-static int64_t y_count(const kdst__conv2d_shape *s)
-{
-    return s->n * s->c * s->p * s->q;
-}
-static int64_t w_count(const kdst__conv2d_shape *s)
-{
-    return s->c * s->kh * s->kw;
-}
-
-static double *bounds(double *size, int64_t count, double terms)
-{
-    for (int64_t i = 0; i < count; i++)
-        size[i] = sum_bound(unit, terms, size[i]);
-    return size;
+        .dilation = {s->dilation[0], s->dilation[1]}});
 }
 
 /* The statistics are those of what has been written. */

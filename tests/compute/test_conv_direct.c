@@ -2,6 +2,7 @@
 /* Direct convolution on blocked channels: strides, paddings, dilations, groups, odd channels, plain images, what follows a result,
  * threads, no memory. */
 #include "blocked_arrays.h"
+#include "conv_shapes.h"
 
 #include "compute/conv_direct.h"
 #include "reference/reference.h"
@@ -39,7 +40,7 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static kdst__conv2d_shape whole(const shape *s)
 {
-    kdst__conv2d_shape t = {
+    return with_result((kdst__conv2d_shape){
         .n = s->n,
         .c = s->c,
         .h = s->h,
@@ -50,22 +51,7 @@ static kdst__conv2d_shape whole(const shape *s)
         .groups = s->groups,
         .stride = {s->stride[0], s->stride[1]},
         .padding = {s->padding[0], s->padding[1]},
-        .dilation = {s->dilation[0], s->dilation[1]}};
-    t.p = (s->h + 2 * s->padding[0] - s->dilation[0] * (s->kh - 1) - 1) / s->stride[0] + 1;
-    t.q = (s->w + 2 * s->padding[1] - s->dilation[1] * (s->kw - 1) - 1) / s->stride[1] + 1;
-    return t;
-}
-
-static int64_t w_count(const kdst__conv2d_shape *s)
-{
-    return s->o * (s->c / s->groups) * s->kh * s->kw;
-}
-
-static double *bounds(double *size, int64_t count, double terms)
-{
-    for (int64_t i = 0; i < count; i++)
-        size[i] = sum_bound(unit, terms, size[i]);
-    return size;
+        .dilation = {s->dilation[0], s->dilation[1]}});
 }
 
 static array *image_of(const kdst__conv2d_shape *s, const array *x, int plain)

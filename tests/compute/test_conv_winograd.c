@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Winograd convolution on blocked channels: all three passes on inputs of all kinds, odd sizes, tails, threads, no memory. */
 #include "blocked_arrays.h"
+#include "conv_shapes.h"
 
 #include "compute/conv_winograd.h"
 #include "reference/reference.h"
@@ -27,7 +28,7 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static kdst__conv2d_shape whole(const shape *s)
 {
-    return (kdst__conv2d_shape){
+    return with_result((kdst__conv2d_shape){
         .n = s->n,
         .c = s->c,
         .h = s->h,
@@ -36,16 +37,9 @@ static kdst__conv2d_shape whole(const shape *s)
         .kh = s->k,
         .kw = s->k,
         .groups = 1,
-        .p = s->h + 2 * s->padding[0] - s->k + 1,
-        .q = s->w + 2 * s->padding[1] - s->k + 1,
         .stride = {1, 1},
         .padding = {s->padding[0], s->padding[1]},
-        .dilation = {1, 1}};
-}
-
-static int64_t w_count(const kdst__conv2d_shape *s)
-{
-    return s->o * s->c * s->kh * s->kw;
+        .dilation = {1, 1}});
 }
 
 /* ---- inputs ---- */
@@ -89,7 +83,7 @@ static double largest_sum(int64_t n, int64_t c, int64_t s, const double *x, int 
 }
 
 /* The same bound for each element. */
-static double *bounds(int kind, int64_t count, const double *expected, double scale)
+static double *error_bounds(int kind, int64_t count, const double *expected, double scale)
 {
     double *bound = numbers(count), within = ANY * scale;
     if (kind == RANDOM_ONES) within = fmin(within, RANDOM * largest(count, expected));
@@ -108,7 +102,7 @@ static void check_forward(const kdst__conv2d_shape *s, int kind)
     double *expected = numbers(count);
     reference_conv2d_forward(s, x->values, w->values, NULL, expected, NULL);
     double scale = largest(x->count, x->values) * largest_sum(s->o, s->c, s->kh * s->kw, w->values, 1);
-    double *bound = bounds(kind, count, expected, scale);
+    double *bound = error_bounds(kind, count, expected, scale);
     ck_assert_int_eq(kdst__conv_winograd_forward(cp, s, 0, blocked->data, w->data, NULL, y->data), KDST_STATUS_OK);
     expect_blocked(y, s->n, s->o, s->p * s->q, expected, bound, "forward");
     array *again = blocked_space(s->n, s->o, s->p * s->q);
@@ -125,7 +119,8 @@ static void check_backward_data(const kdst__conv2d_shape *s, int kind, int add)
     array *dx = add ? blocked_array(s->n, s->c, s->h * s->w, before->values) : blocked_space(s->n, s->c, s->h * s->w);
     double *expected = numbers(before->count), scale = largest(dy->count, dy->values);
     reference_conv2d_backward_data(s, w->values, dy->values, expected, NULL);
-    double *bound = bounds(kind, before->count, expected, scale * largest_sum(s->o, s->c, s->kh * s->kw, w->values, 0));
+    double *bound =
+        error_bounds(kind, before->count, expected, scale * largest_sum(s->o, s->c, s->kh * s->kw, w->values, 0));
     for (int64_t i = 0; add && i < before->count; i++) {
         expected[i] += before->values[i];
         bound[i] += sum_bound(unit, 1, fabs(expected[i]));
@@ -145,8 +140,8 @@ static void check_backward_weights(const kdst__conv2d_shape *s, int x_kind, int 
     array *dw = denormal ? filled_array(w_count(s), 0) : random_array(w_count(s), 5);
     double *expected = numbers(dw->count), scale = largest(x->count, x->values);
     reference_conv2d_backward_weights(s, x->values, dy->values, expected, NULL, NULL, NULL);
-    double *bound =
-        bounds(x_kind + dy_kind, dw->count, expected, scale * largest_sum(s->n, s->o, s->p * s->q, dy->values, 0));
+    double *bound = error_bounds(
+        x_kind + dy_kind, dw->count, expected, scale * largest_sum(s->n, s->o, s->p * s->q, dy->values, 0));
     for (int64_t i = 0; i < dw->count; i++) {
         expected[i] += dw->values[i];
         bound[i] += denormal ? 0 : sum_bound(unit, 1, fabs(expected[i]));
@@ -197,7 +192,7 @@ START_TEST(tails)
            *got_var = numbers(s.o);
     reference_conv2d_forward(&s, x->values, w->values, bias->values, expected, NULL);
     const double scale = largest(x->count, x->values) * largest_sum(s.o, s.c, s.kh * s.kw, w->values, 1);
-    double *bound = bounds(OFFSET, count, expected, scale + 20);
+    double *bound = error_bounds(OFFSET, count, expected, scale + 20);
     const kdst__conv_tail measured = {bias->data, 0, got_mean, got_var, NULL},
                           cut = {bias->data, KDST__FUSED_RELU6, NULL, NULL, NULL};
     ck_assert_int_eq(

@@ -87,7 +87,7 @@ static kdst_status shape(kdst__call *call)
     return slide(call, of_x, of_weight);
 }
 
-static kdst__conv2d_shape sizes(const kdst__call *call, const kdst_tensor *y)
+static kdst__conv2d_shape sizes(const kdst__call *call, const int64_t *y)
 {
     const kdst__conv2d_attrs *attrs = call->attrs;
     const int64_t *x = call->inputs[0]->shape, *weight = call->inputs[1]->shape;
@@ -99,8 +99,8 @@ static kdst__conv2d_shape sizes(const kdst__call *call, const kdst_tensor *y)
         .o = weight[0],
         .kh = weight[2],
         .kw = weight[3],
-        .p = y->shape[2],
-        .q = y->shape[3],
+        .p = y[2],
+        .q = y[3],
         .stride = {attrs->stride[0], attrs->stride[1]},
         .padding = {attrs->padding[0], attrs->padding[1]},
         .dilation = {attrs->dilation[0], attrs->dilation[1]},
@@ -114,23 +114,8 @@ static void *data_or_null(const kdst_tensor *t)
 
 static bool blocks(const kdst__call *call)
 {
-    const kdst__conv2d_attrs *attrs = call->attrs;
-    const int64_t *x = call->inputs[0]->shape, *weight = call->inputs[1]->shape;
-    kdst__conv2d_shape s = {
-        .n = x[0],
-        .c = x[1],
-        .h = x[2],
-        .w = x[3],
-        .o = weight[0],
-        .kh = weight[2],
-        .kw = weight[3],
-        .p = call->shape[2],
-        .q = call->shape[3],
-        .stride = {attrs->stride[0], attrs->stride[1]},
-        .padding = {attrs->padding[0], attrs->padding[1]},
-        .dilation = {attrs->dilation[0], attrs->dilation[1]},
-        .groups = attrs->groups};
-    return x[1] > 0 && kdst__conv_blocked_fits(kdst__tensor_compute(call->inputs[0]), &s);
+    const kdst__conv2d_shape s = sizes(call, call->shape);
+    return s.c > 0 && kdst__conv_blocked_fits(kdst__tensor_compute(call->inputs[0]), &s);
 }
 
 /* With the statistics of the result, where they are wanted. */
@@ -161,7 +146,7 @@ static kdst_status forward_blocked(kdst__call *call, const kdst__conv2d_shape *s
 static kdst_status forward(kdst__call *call)
 {
     kdst_tensor *y = call->out;
-    kdst__conv2d_shape s = sizes(call, y);
+    kdst__conv2d_shape s = sizes(call, y->shape);
     if (call->blocked) return forward_blocked(call, &s);
     kdst__compute *cp = kdst__tensor_compute(y);
     kdst_status status = kdst__conv2d_forward(
@@ -206,7 +191,7 @@ static kdst_status backward_plain(kdst__call *call, const kdst__conv2d_shape *s,
 static kdst_status backward(kdst__call *call)
 {
     const kdst__conv2d_attrs *attrs = call->attrs;
-    const kdst__conv2d_shape s = sizes(call, call->d_out);
+    const kdst__conv2d_shape s = sizes(call, call->d_out->shape);
     kdst_tensor *masked = NULL;
     const void *dy = kdst__tensor_data(call->d_out);
     if (attrs->activation != KDST__FUSED_NONE) {
