@@ -93,6 +93,17 @@ static void transform(const real *d, int64_t row, int64_t apart, real *out)
     alone(d + row, row, apart, out + 5 * POINTS * apart);
 }
 
+#define AHEAD 2 /* tiles, about as long as memory takes */
+
+/* The places that tile (top, left) reads and its neighbour to the left does not; far from the cache, they would stop the transform. */
+ALWAYS void fetch_tile(const kdst__winograd *g, int64_t top, int64_t left, const real *image)
+{
+    const real *from = image + (top * g->w + left + POINTS - g->step) * LANES;
+    for (int64_t i = 0; i < POINTS; i++)
+        for (int64_t k = 0; k < g->step; k++)
+            __builtin_prefetch(from + (i * g->w + k) * LANES);
+}
+
 /* Tiles [begin, end) of channel blocks [first, last) go to the places [at, …) of v, which is filled up with zero tiles. */
 void KDST__KERNEL(winograd_source)(
     const kdst__winograd *g, int64_t begin, int64_t end, int64_t first, int64_t last, const real *x, int64_t at,
@@ -111,6 +122,9 @@ void KDST__KERNEL(winograd_source)(
             const int64_t in = t % in_image;
             const int64_t top = in / g->columns * g->step - g->pad[0], left = in % g->columns * g->step - g->pad[1];
             const real *image = x + (t / in_image * blocks + b) * plane;
+            const int64_t on = in % g->columns + AHEAD - g->columns; /* columns of the next row of tiles */
+            fetch_tile(
+                g, on < 0 ? top : top + g->step, on < 0 ? left + AHEAD * g->step : on * g->step - g->pad[1], image);
             if (top >= 0 && left >= 0 && top + POINTS <= g->h && left + POINTS <= g->w) {
                 transform(image + (top * g->w + left) * LANES, g->w * LANES, g->v_point, out);
             } else {
