@@ -93,15 +93,14 @@ static void transform(const real *d, int64_t row, int64_t apart, real *out)
     alone(d + row, row, apart, out + 5 * POINTS * apart);
 }
 
-#define AHEAD 2 /* tiles, about as long as memory takes */
-
-/* The places that tile (top, left) reads and its neighbour to the left does not; far from the cache, they would stop the transform. */
-ALWAYS void fetch_tile(const kdst__winograd *g, int64_t top, int64_t left, const real *image)
+ALWAYS int64_t tile_top(const kdst__winograd *g, int64_t t)
 {
-    const real *from = image + (top * g->w + left + POINTS - g->step) * LANES;
-    for (int64_t i = 0; i < POINTS; i++)
-        for (int64_t k = 0; k < g->step; k++)
-            __builtin_prefetch(from + (i * g->w + k) * LANES);
+    return t % (g->rows * g->columns) / g->columns * g->step - g->pad[0];
+}
+
+ALWAYS int64_t tile_left(const kdst__winograd *g, int64_t t)
+{
+    return t % g->columns * g->step - g->pad[1];
 }
 
 /* Tiles [begin, end) of channel blocks [first, last) go to the places [at, …) of v, which is filled up with zero tiles. */
@@ -119,12 +118,12 @@ void KDST__KERNEL(winograd_source)(
                     *(vec *)(out + i * g->v_point) = (vec){0};
                 continue;
             }
-            const int64_t in = t % in_image;
-            const int64_t top = in / g->columns * g->step - g->pad[0], left = in % g->columns * g->step - g->pad[1];
+            const int64_t top = tile_top(g, t), left = tile_left(g, t), later = t + AHEAD;
             const real *image = x + (t / in_image * blocks + b) * plane;
-            const int64_t on = in % g->columns + AHEAD - g->columns; /* columns of the next row of tiles */
-            fetch_tile(
-                g, on < 0 ? top : top + g->step, on < 0 ? left + AHEAD * g->step : on * g->step - g->pad[1], image);
+            fetch(
+                POINTS, g->step, g->w,
+                x + (later / in_image * blocks + b) * plane +
+                    (tile_top(g, later) * g->w + tile_left(g, later) + POINTS - g->step) * LANES);
             if (top >= 0 && left >= 0 && top + POINTS <= g->h && left + POINTS <= g->w) {
                 transform(image + (top * g->w + left) * LANES, g->w * LANES, g->v_point, out);
             } else {
@@ -258,6 +257,7 @@ ALWAYS void results(
         const int64_t place = (t / in_image * blocks + block) * plane + (top * g->q + left) * LANES;
         const real *more = addend ? addend + place : NULL;
         real *to = y + place;
+        fetch(size, size, g->q, to + AHEAD * size * LANES);
         if (rows == size && columns == size)
             put(size, g, size, size, tile, offset, more, activation, sums, shift, to);
         else

@@ -16,9 +16,16 @@ ALWAYS void targets(
         for (int64_t t = begin; t < end; t++) {
             vec tile[16];
             const int64_t in = t % in_image;
-            clip(
-                size, g->p, g->q, in / g->columns * size, in % g->columns * size,
-                dy + (t / in_image * blocks + b) * plane, (real *)tile);
+            const int64_t top = in / g->columns * size, left = in % g->columns * size;
+            const real *image = dy + (t / in_image * blocks + b) * plane, *from = image + (top * g->q + left) * LANES;
+            fetch(size, size, g->q, from + AHEAD * size * LANES);
+            if (top + size <= g->p && left + size <= g->q) {
+                for (int64_t i = 0; i < size; i++)
+                    for (int64_t k = 0; k < size; k++)
+                        tile[i * size + k] = vload(from + (i * g->q + k) * LANES);
+            } else {
+                clip(size, g->p, g->q, top, left, image, (real *)tile);
+            }
             both_ways(size, 0, tile, g->dv_point, v + (b * g->hold + at + t - begin) * LANES);
         }
 }
@@ -80,10 +87,14 @@ void KDST__KERNEL(winograd_outer)(
     const int64_t apart = KDST__WINOGRAD_APART(blocks * width, LANES);
     for (int64_t i = 0; i < KDST__WINOGRAD_POINTS; i++, v += g->v_point, dv += g->dv_point, du += apart)
         for (int64_t t = 0; t < tiles; t += AT_ONCE)
-            for (int64_t k = 0; k < blocks * LANES; k += rows)
+            for (int64_t k = 0; k < blocks * LANES; k += rows) {
+                const int last = k / LANES + 1 == blocks;
+                const real *here = v + (k / LANES * g->hold + t) * LANES, *there = dv + t * LANES;
                 (wide ? outer_wide : outer_narrow)(
-                    least(AT_ONCE, tiles - t), g->hold, v + (k / LANES * g->hold + t) * LANES + k % LANES,
-                    dv + t * LANES, accumulate || t > 0, du + k * width);
+                    least(AT_ONCE, tiles - t), g->hold, here + k % LANES, there,
+                    last ? v + g->v_point : here + g->hold * LANES, last ? dv + g->dv_point : there,
+                    accumulate || t > 0, du + k * width);
+            }
 }
 
 /* ---- back to weights ---- */

@@ -162,6 +162,17 @@ static inline void clip(int64_t size, int64_t h, int64_t w, int64_t top, int64_t
         }
 }
 
+#define AHEAD 2 /* tiles, about as long as memory takes */
+
+/* Asks for rows x columns places of an image `width` wide, which a later tile reads or writes: far from the cache, they would stop the
+ * transform, and the hardware foresees no tiles. An address outside of the image does no harm. */
+ALWAYS void fetch(int64_t rows, int64_t columns, int64_t width, const real *from)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < columns; k++)
+            __builtin_prefetch(from + (i * width + k) * LANES);
+}
+
 static inline int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;

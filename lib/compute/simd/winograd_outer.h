@@ -18,12 +18,18 @@
 #  define STORE(i) *(vec *)(du + i * WIDTH) = l##i;
 #endif
 
-static void TILE(int64_t tiles, int64_t hold, const real *v, const real *dv, int32_t accumulate, real *du)
+/* next_v and next_dv: what the next product reads, asked for meanwhile. */
+static void TILE(
+    int64_t tiles, int64_t hold, const real *v, const real *dv, const real *next_v, const real *next_dv,
+    int32_t accumulate, real *du)
 {
     EACH_ROW(ZERO)
     for (int64_t t = 0; t < tiles; t++, v += LANES, dv += LANES) {
         const vec left = *(const vec *)dv;
+        __builtin_prefetch(next_v + t * LANES);
+        __builtin_prefetch(next_dv + t * LANES);
 #if WIDE
+        __builtin_prefetch(next_dv + (hold + t) * LANES);
         const vec right = *(const vec *)(dv + hold * LANES);
 #endif
         EACH_ROW(STEP)
