@@ -12,6 +12,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define RUN 256 /* places summed in `real` */
+#define AHEAD 2 /* rows asked for before they are copied */
 
 /* Rows that a row of the result reads, and their weights. */
 typedef struct lines {
@@ -123,8 +124,11 @@ static void copy_line(const kdst__depth *d, const real *plane, int64_t h, real *
     const real *from = plane + h * d->w.from * LANES;
     const int64_t room = d->row - d->lead, count = (d->w.from < room ? d->w.from : room) * LANES;
     real *to = line_of(d, frame, h) + d->lead * LANES;
-    for (int64_t i = 0; i < count; i += LANES)
+    const real *later = from + AHEAD * d->w.from * LANES;
+    for (int64_t i = 0; i < count; i += LANES) {
+        __builtin_prefetch(later + i);
         vstore(to + i, vload(from + i));
+    }
 }
 
 /* The rows that row p of the result reads; those that are not in the frame yet are copied. *ready: rows that are. */
@@ -158,6 +162,8 @@ void KDST__KERNEL(conv_depthwise)(
         real *to = y + (n * d->blocks + block) * d->h.to * d->w.to * LANES;
         int64_t ready = 0;
         for (int64_t p = 0; p < d->h.to; p++, to += d->w.to * LANES) {
+            for (int64_t i = 0; i < d->w.to; i++)
+                __builtin_prefetch(to + (d->w.to + i) * LANES, 1); /* the next row of the result */
             const lines l = {find_lines(d, p, plane, w, frame, &ready, source, weights), source, weights};
             for (int64_t f = 0; f < d->w.out_step && f < d->w.to; f++) {
                 const int64_t first = d->w.first[f];
