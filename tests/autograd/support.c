@@ -4,18 +4,23 @@
 
 kdst_context *ctx;
 
-kdst_context *context_with_threads(int64_t threads)
+kdst_context *context_of(kdst_options *options)
 {
     const char *level = getenv("KDST_TEST_LEVEL");
-    kdst_options *options = NULL;
     kdst_context *made = NULL;
-    expect_ok(kdst_options_create(&options));
-    expect_ok(kdst_options_set_int(options, "threads", threads));
     if (level != NULL) expect_ok(kdst_options_set_string(options, "level", level));
     kdst_status status = kdst_context_create(options, &made);
     ck_assert_msg(status == KDST_STATUS_OK, "%s", kdst_options_message(options));
     kdst_options_release(options);
     return made;
+}
+
+kdst_context *context_with_threads(int64_t threads)
+{
+    kdst_options *options = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_int(options, "threads", threads));
+    return context_of(options);
 }
 
 void setup(void)

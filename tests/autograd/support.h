@@ -26,6 +26,8 @@ extern kdst_context *ctx;
 void setup(void);
 /* Every handle must be gone. */
 void teardown(void);
+/* At the level that KDST_TEST_LEVEL asks for; releases the options. */
+kdst_context *context_of(kdst_options *options);
 kdst_context *context_with_threads(int64_t threads);
 
 /* Loop tests run over both types. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layers, tape and optimisers together: gradients of a residual network by differences, training steps that give the same bits
- * with any number of threads, and every allocation failing in turn.
+/* Layers, tape and optimisers together: gradients of a residual network by differences, training steps that give the
+ * same bits with any number of threads, and every allocation failing in turn. With an argument: more networks on threads.
  */
 #include "autograd/support.h"
 
 #include "failures/each_allocation.h"
+
+#include <stdbool.h>
 
 /* conv3x3 - bn - relu - residual(conv, bn, relu, conv, bn; 1x1 conv, bn) - pool - linear, in float64. */
 static kdst_status convolution(kdst_context *in, int64_t i, int64_t o, int64_t kernel, kdst_layer *parent, const char *name)
@@ -162,10 +164,12 @@ END_TEST
 typedef struct training {
     const char *model, *kind;
     int64_t image_size, batch, steps;
-    double width;
-    double *weights; /* nullable: gets all parameters and buffers */
+    double width, max_norm; /* 0: gradients are not clipped */
+    double *values;         /* nullable: gets each step's loss and norm, the network's state and the optimiser's */
     int64_t size;
 } training;
+
+#define VALUES 3000000 /* room */
 
 static kdst_status make_model(kdst_context *in, const training *job, kdst_layer **out)
 {
@@ -196,13 +200,16 @@ static kdst_status make_optimizer(kdst_context *in, const char *kind, kdst_optim
     if (status == KDST_STATUS_OK && strcmp(kind, "sgd") == 0)
         status = kdst_options_set_float(options, "momentum", 0.9);
     if (status == KDST_STATUS_OK)
-        status = strcmp(kind, "sgd") == 0 ? kdst_optimizer_sgd_create(in, options, out)
-                                          : kdst_optimizer_adam_create(in, options, out);
+        status = strcmp(kind, "sgd") == 0   ? kdst_optimizer_sgd_create(in, options, out)
+            : strcmp(kind, "adam") == 0 ? kdst_optimizer_adam_create(in, options, out)
+                                        : kdst_optimizer_adamw_create(in, options, out);
     kdst_options_release(options);
     return status;
 }
 
-static kdst_status one_step(kdst_layer *model, kdst_optimizer *optimizer, kdst_tensor *x, kdst_tensor *labels)
+/* figures, nullable: loss, norm of the gradients. */
+static kdst_status one_step(
+    kdst_layer *model, kdst_optimizer *optimizer, kdst_tensor *x, kdst_tensor *labels, double max_norm, double *figures)
 {
     kdst_tensor *logits = NULL, *loss = NULL;
     kdst_status status = kdst_optimizer_clear_grads(optimizer);
@@ -214,6 +221,10 @@ static kdst_status one_step(kdst_layer *model, kdst_optimizer *optimizer, kdst_t
         status = kdst_cross_entropy(logits, labels, &loss);
     if (status == KDST_STATUS_OK)
         status = kdst_backward(loss, NULL, NULL);
+    if (status == KDST_STATUS_OK && figures != NULL)
+        status = kdst_tensor_get_value(loss, &figures[0]);
+    if (status == KDST_STATUS_OK && max_norm > 0)
+        status = kdst_optimizer_clip_norm(optimizer, max_norm, NULL, figures == NULL ? NULL : &figures[1]);
     if (status == KDST_STATUS_OK)
         status = kdst_optimizer_run(optimizer);
     kdst_tensor_release(loss);
@@ -221,20 +232,31 @@ static kdst_status one_step(kdst_layer *model, kdst_optimizer *optimizer, kdst_t
     return status;
 }
 
-static kdst_status read_weights(kdst_layer *model, training *job)
+static kdst_status read_values(kdst_tensor *t, training *job)
+{
+    kdst_tensor *wide = NULL;
+    kdst_status status = kdst_tensor_copy(t, F64, &wide);
+    ck_assert_int_le(job->size + kdst_tensor_get_count(t), VALUES);
+    if (status == KDST_STATUS_OK)
+        status = kdst_tensor_get_data(wide, job->values + job->size, kdst_tensor_get_count(wide) * 8);
+    job->size += kdst_tensor_get_count(t);
+    kdst_tensor_release(wide);
+    return status;
+}
+
+static kdst_status read_all(kdst_layer *model, kdst_optimizer *optimizer, training *job)
 {
     kdst_status status = KDST_STATUS_OK;
-    job->size = 0;
+    kdst_tensor *t = NULL;
     for (int64_t i = 0; i < kdst_layer_get_state_count(model) && status == KDST_STATUS_OK; i++) {
-        kdst_tensor *t = NULL, *wide = NULL;
         status = kdst_layer_get_state(model, i, NULL, &t, NULL);
         if (status == KDST_STATUS_OK)
-            status = kdst_tensor_copy(t, F64, &wide);
+            status = read_values(t, job);
+    }
+    for (int64_t i = 0; i < kdst_optimizer_get_state_count(optimizer) && status == KDST_STATUS_OK; i++) {
+        status = kdst_optimizer_get_state(optimizer, i, NULL, &t);
         if (status == KDST_STATUS_OK)
-            status = kdst_tensor_get_data(wide, job->weights + job->size, kdst_tensor_get_count(wide) * 8);
-        if (status == KDST_STATUS_OK)
-            job->size += kdst_tensor_get_count(wide);
-        kdst_tensor_release(wide);
+            status = read_values(t, job);
     }
     return status;
 }
@@ -261,10 +283,12 @@ static kdst_status train(kdst_context *in, void *arg)
         status = kdst_tensor_create(in, KDST_DTYPE_INT32, 1, shape, &labels);
     if (status == KDST_STATUS_OK)
         status = kdst_tensor_set_value(labels, 3);
-    for (int64_t s = 0; s < job->steps && status == KDST_STATUS_OK; s++)
-        status = one_step(model, optimizer, x, labels);
-    if (status == KDST_STATUS_OK && job->weights != NULL)
-        status = read_weights(model, job);
+    job->size = 0;
+    for (int64_t s = 0; s < job->steps && status == KDST_STATUS_OK; s++, job->size += 2)
+        status = one_step(
+            model, optimizer, x, labels, job->max_norm, job->values == NULL ? NULL : &job->values[job->size]);
+    if (status == KDST_STATUS_OK && job->values != NULL)
+        status = read_all(model, optimizer, job);
     kdst_tensor_release(labels);
     kdst_tensor_release(x);
     kdst_optimizer_release(optimizer);
@@ -272,30 +296,59 @@ static kdst_status train(kdst_context *in, void *arg)
     return status;
 }
 
+/* Widths that fill no vector, images with odd sides; convolutions by Winograd, direct and depthwise, sums, concatenation,
+ * shuffles and pooling. All gradients are longer than max_norm. */
+static const training on_threads[] = {
+    {"mlp", "sgd", 15, 13, 3, 0.7, 0, NULL, 0},
+    {"lenet", "sgd", 15, 13, 3, 0.7, 0.1, NULL, 0},
+    {"resnet20", "adam", 15, 13, 3, 0.7, 0, NULL, 0},
+    {"resnet20", "sgd", 17, 5, 3, 1.1, 0.1, NULL, 0},
+    {"mobilenetv2_cifar", "sgd", 32, 5, 2, 0.3, 0.1, NULL, 0},
+    {"shufflenetv2_cifar", "sgd", 32, 5, 2, 0.3, 0.1, NULL, 0},
+    /* behind an argument */
+    {"densenet121_cifar", "sgd", 32, 5, 2, 0.3, 0.1, NULL, 0},
+    {"resnet18", "sgd", 32, 9, 2, 0.3, 0.1, NULL, 0},
+    {"wrn16_2", "adamw", 32, 7, 2, 0.7, 0.1, NULL, 0},
+    {"mobilenetv2_cifar", "sgd", 32, 19, 2, 0.7, 0.1, NULL, 0},
+};
+enum { ON_THREADS = sizeof on_threads / sizeof *on_threads, FEW = 6 };
+
+static kdst_context *context_for(int64_t threads, int64_t exact)
+{
+    kdst_options *options = NULL;
+    expect_ok(kdst_options_create(&options));
+    expect_ok(kdst_options_set_int(options, "threads", threads));
+    expect_ok(kdst_options_set_int(options, "exact_convolution", exact));
+    return context_of(options);
+}
+
+/* Even: as contexts are; odd: without algorithms that trade accuracy for speed. */
 START_TEST(same_bits_with_any_threads)
 {
     static const int64_t threads[] = {1, 2, 3, 7};
-    static const char *const models[] = {"mlp", "lenet", "resnet20"};
-    training job = {.model = models[_i], .kind = _i == 2 ? "adam" : "sgd", .image_size = 15, .batch = 13, .steps = 3,
-                    .width = 0.7};
+    training job = on_threads[_i / 2];
     double *first = NULL;
     for (int i = 0; i < 4; i++) {
-        kdst_context *own = context_with_threads(threads[i]);
-        job.weights = malloc(3000000 * sizeof *job.weights);
+        kdst_context *own = context_for(threads[i], _i % 2);
+        ck_assert_int_eq(atoi(kdst_context_get_info(own, "threads")), threads[i]);
+        job.values = calloc(VALUES, sizeof *job.values);
+        ck_assert_ptr_nonnull(job.values);
         kdst_status status = train(own, &job);
         ck_assert_msg(status == KDST_STATUS_OK, "%s", kdst_context_message(own));
         ck_assert_int_eq(kdst_context_live_count(own), 0);
         kdst_context_release(own);
         ck_assert_int_gt(job.size, 1000);
+        ck_assert(job.max_norm == 0 || job.values[1] > job.max_norm);
         if (first == NULL) {
-            first = job.weights;
+            first = job.values;
             continue;
         }
         for (int64_t k = 0; k < job.size; k++)
             ck_assert_msg(
-                memcmp(&first[k], &job.weights[k], sizeof(double)) == 0, "%d threads: element %d is %.17g, with one thread %.17g",
-                (int)threads[i], (int)k, job.weights[k], first[k]);
-        free(job.weights);
+                memcmp(&first[k], &job.values[k], sizeof(double)) == 0,
+                "%s, %d threads: value %d is %.17g, with one thread %.17g", job.model, (int)threads[i], (int)k,
+                job.values[k], first[k]);
+        free(job.values);
     }
     free(first);
 }
@@ -320,7 +373,7 @@ START_TEST(training_learns)
         kdst_tensor_release(value);
         kdst_tensor_release(logits);
         for (int s = 0; when == 0 && s < 200; s++)
-            expect_ok(one_step(model, optimizer, x, labels));
+            expect_ok(one_step(model, optimizer, x, labels, 0, NULL));
     }
     ck_assert_double_gt(loss[0], 2);
     ck_assert_double_lt(loss[1], 0.5);
@@ -392,16 +445,25 @@ START_TEST(each_allocation_of_a_step)
 }
 END_TEST
 
+static bool more; /* networks on threads */
+
 static void build(TCase *tests)
 {
+    if (more) {
+        tcase_add_loop_test(tests, same_bits_with_any_threads, 2 * FEW, 2 * ON_THREADS);
+        tcase_set_timeout(tests, 600);
+        return;
+    }
     tcase_add_loop_test(tests, gradients, 0, 2);
-    tcase_add_loop_test(tests, same_bits_with_any_threads, 0, 3);
+    tcase_add_loop_test(tests, same_bits_with_any_threads, 0, 2 * FEW);
     tcase_add_loop_test(tests, training_learns, 0, 2);
     tcase_add_test(tests, each_allocation_of_create);
     tcase_add_loop_test(tests, each_allocation_of_a_step, 0, 2);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argv;
+    more = argc > 1;
     return run_suite("training", build);
 }
