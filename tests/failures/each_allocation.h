@@ -10,6 +10,7 @@
  *   OUT_OF_MEMORY, and its checks of results hold when it ends well.
  * The harness closes when a run meets no failure. Under AddressSanitizer freed blocks are not cached, so there every
  * allocation of the library reaches the hooks.
+ * KDST_TEST_LEVEL names the contexts' instruction set.
  */
 #ifndef KDST_TESTS_EACH_ALLOCATION_H
 #define KDST_TESTS_EACH_ALLOCATION_H
@@ -25,7 +26,14 @@ static inline int each_allocation_run(
     kdst_options *options, each_allocation_fn fn, void *arg, int64_t n, int for_good)
 {
     counting c = {.fail_from = n, .fail_to = for_good ? INT64_MAX : n};
+    const char *level = getenv("KDST_TEST_LEVEL");
+    kdst_options *own = NULL;
     kdst_context *ctx = NULL;
+    if (level && !options) {
+        ck_assert_int_eq(kdst_options_create(&own), KDST_STATUS_OK);
+        options = own;
+    }
+    if (level) ck_assert_int_eq(kdst_options_set_string(options, "level", level), KDST_STATUS_OK);
     kdst_status status = kdst_context_create_with_allocator(
         options, counting_allocate, counting_deallocate, &c, counting_destroy, &ctx);
     if (status) {
@@ -47,6 +55,7 @@ static inline int each_allocation_run(
             status == KDST_STATUS_OK || (c.refused && status == KDST_STATUS_OUT_OF_MEMORY),
             "allocation %lld fails once: the status is %s", (long long)n, kdst_status_name(status));
     kdst_context_release(ctx);
+    kdst_options_release(own);
     ck_assert_msg(c.blocks == 0 && c.bytes == 0, "allocation %lld: %lld blocks leak", (long long)n, (long long)c.blocks);
     ck_assert_int_eq(c.destroyed, 1);
     return c.refused > 0;

@@ -17,9 +17,11 @@ static kdst_context *ctx;
 
 static inline void make_context(void)
 {
+    const char *level = getenv("KDST_TEST_LEVEL");
     kdst_options *options = NULL;
     ck_assert_int_eq(kdst_options_create(&options), 0);
     ck_assert_int_eq(kdst_options_set_int(options, "threads", 1), 0);
+    if (level) ck_assert_int_eq(kdst_options_set_string(options, "level", level), 0);
     ck_assert_int_eq(kdst_context_create(options, &ctx), 0);
     kdst_options_release(options);
 }

@@ -403,15 +403,13 @@ END_TEST
 /* One step on a context of its own; `limit` 0: none. */
 static kdst_status step_within(int64_t limit, int way, int64_t *out_peak)
 {
-    kdst_context *in = NULL;
     kdst_options *o = NULL;
     kdst_layer *net = NULL;
     kdst_tensor *y = NULL;
     expect_ok(kdst_options_create(&o));
     expect_ok(kdst_options_set_int(o, "threads", 1));
     expect_ok(kdst_options_set_int(o, "memory_limit", limit));
-    ck_assert_int_eq(kdst_context_create(o, &in), KDST_STATUS_OK);
-    kdst_options_release(o);
+    kdst_context *in = context_of(o);
     kdst_tensor *x = filled_in(in, F32, SHAPE(8 * BATCH, 3, SIDE, SIDE), 7);
     kdst_tensor *dy = filled_in(in, F32, SHAPE(8 * BATCH, CLASSES), 8);
     kdst_status status = make_net(in, F32, &net);

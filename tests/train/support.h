@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SAMPLES = 60, SIDE = 6, CLASSES = 3, BATCH = 16 };
@@ -152,10 +153,12 @@ static inline double trainer_figure(kdst_trainer *t, const char *key)
 
 static inline kdst_context *make_context(int64_t threads)
 {
+    const char *level = getenv("KDST_TEST_LEVEL");
     kdst_options *o = NULL;
     kdst_context *ctx = NULL;
     ck_assert_int_eq(kdst_options_create(&o), 0);
     ck_assert_int_eq(kdst_options_set_int(o, "threads", threads), 0);
+    if (level) ck_assert_int_eq(kdst_options_set_string(o, "level", level), 0);
     ck_assert_msg(kdst_context_create(o, &ctx) == 0, "%s", kdst_options_message(o));
     kdst_options_release(o);
     return ctx;

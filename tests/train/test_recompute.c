@@ -87,8 +87,7 @@ static void train(int64_t limit, const char *recompute, int blocks, result *r)
     expect_ok(kdst_options_create(&o));
     expect_ok(kdst_options_set_int(o, "threads", 1));
     expect_ok(kdst_options_set_int(o, "memory_limit", limit));
-    ck_assert_int_eq(kdst_context_create(o, &ctx), KDST_STATUS_OK);
-    kdst_options_release(o);
+    ctx = context_of(o);
     expect_ok(make_net(ctx, F32, &net));
     for (int64_t i = 0; i < kdst_layer_get_child_count(net) && blocks; i++) {
         kdst_layer *layer = NULL;

@@ -111,12 +111,14 @@ static const struct {
 START_TEST(test_no_allocation)
 {
     int net = _i / 8, adam = _i & 1, extras = _i >> 1 & 1, ahead = _i >> 2 & 1;
+    const char *level = getenv("KDST_TEST_LEVEL");
     counting hooks = {0};
     kdst_options *o = NULL;
     kdst_loss *loss = NULL;
     kdst_layer *teacher = NULL;
     ck_assert_int_eq(kdst_options_create(&o), 0);
     ck_assert_int_eq(kdst_options_set_int(o, "threads", 2), 0);
+    if (level) ck_assert_int_eq(kdst_options_set_string(o, "level", level), 0);
     ck_assert_int_eq(kdst_context_create_with_allocator(
                          o, counting_allocate, counting_deallocate, &hooks, counting_destroy, &ctx), 0);
     kdst_options_release(o);
