@@ -179,7 +179,7 @@ static const struct packer {
 struct kdst__conv_packed {
     kdst__memory *memory;
     const struct packer *packer;
-    int64_t c, o, kh, kw, lanes;
+    int64_t c, o, kh, kw, stride[2], lanes;
     float *data;
     size_t bytes;
 };
@@ -201,7 +201,14 @@ kdst_status kdst__conv_blocked_pack(
     kdst__conv_packed *made = kdst__alloc(memory, sizeof *made);
     if (!made) return KDST_STATUS_OUT_OF_MEMORY;
     *made = (kdst__conv_packed){
-        .memory = memory, .packer = packer, .c = s->c, .o = s->o, .kh = s->kh, .kw = s->kw, .lanes = cp->lanes};
+        .memory = memory,
+        .packer = packer,
+        .c = s->c,
+        .o = s->o,
+        .kh = s->kh,
+        .kw = s->kw,
+        .stride = {s->stride[0], s->stride[1]},
+        .lanes = cp->lanes};
     const kdst_status status = packer->pack(cp, memory, s, w, &made->data, &made->bytes);
     if (made->data)
         *out = made;
@@ -227,7 +234,8 @@ kdst_status kdst__conv_blocked_forward_packed(
     const kdst__conv_packed *packed, const kdst__conv_tail *tail, float *y)
 {
     if (!packed || packed->packer != packer_of(cp, s) || packed->lanes != cp->lanes || packed->c != s->c ||
-        packed->o != s->o || packed->kh != s->kh || packed->kw != s->kw)
+        packed->o != s->o || packed->kh != s->kh || packed->kw != s->kw || packed->stride[0] != s->stride[0] ||
+        packed->stride[1] != s->stride[1])
         return kdst__conv_blocked_forward(cp, s, x_plain, x, w, tail, y);
     return packed->packer->forward_packed(cp, s, x_plain, x, w, packed->data, tail, y);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Winograd convolution on blocked channels (Lavin and Gray 2016): F(4x4, 3x3), and F(2x2, 5x5) on the same six points, stride 1. The
- * equations are in kernels/winograd.c, the layouts in winograd.h; conv_winograd_weights.c has the gradient of the weights.
+/* Winograd convolution on blocked channels (Lavin and Gray 2016): F(4x4, 3x3), F(2x2, 5x5) on the same six points, and 3 x 3 of stride 2
+ * by phases. The equations are in kernels/winograd.c and simd/winograd_strided.h, the layouts in winograd.h; conv_winograd_weights.c has
+ * the gradient of the weights.
  *
  * Two ways, by the shape alone. Many tiles: the weights are transformed once for all, and a piece is a block of tiles, whose
  * transformed source and products stay in the second cache. Few tiles and many channels: the tiles are transformed once for
@@ -14,9 +15,9 @@
 #include "compute/state.h"
 
 #define CACHE (512 << 10)          /* bytes of a block of tiles */
-#define SHARED_SOURCE (14 << 20)   /* bytes of transformed source that may go through the last cache */
+#define SHARED_SOURCE (10 << 20)   /* bytes of transformed source that may go through the last cache */
 #define SHARED_WEIGHTS (768 << 10) /* bytes of transformed weights from which on they are not kept */
-#define LEAST_TILES 48             /* that the weights are read for at a time */
+#define LEAST_PRODUCTS (48 * 36)   /* of a channel and a result that the weights are read for at a time */
 #define LEAST_CHANNELS 16
 #define DEPTH 16 /* channels of weights worth a piece */
 
@@ -41,16 +42,18 @@ typedef struct job {
 static void plan(job *j, int64_t n)
 {
     kdst__winograd *g = &j->g;
-    const int64_t lanes = j->cp->lanes, point = (int64_t)sizeof(float) * KDST__WINOGRAD_POINTS * lanes;
+    const int64_t lanes = j->cp->lanes, vector = (int64_t)sizeof(float) * lanes;
     j->tiles = kdst__winograd_cut(g, n);
+    const int64_t points = g->side * g->side, least = kdst__divide_up(LEAST_PRODUCTS, points);
     j->source_blocks = kdst__divide_up(g->c, lanes);
     j->blocks = kdst__divide_up(g->o, lanes);
     j->groups = kdst__divide_up(j->blocks, KDST__WINOGRAD_GROUP);
     j->depths = kdst__divide_up(g->c, DEPTH);
-    const int64_t weights = j->blocks * g->c * point, source = j->tiles * j->source_blocks * point;
-    j->shared = source <= SHARED_SOURCE && (weights > SHARED_WEIGHTS || j->tiles < LEAST_TILES);
-    int64_t fit = CACHE / (point * ((j->shared ? 0 : j->source_blocks) + KDST__WINOGRAD_GROUP));
-    if (fit < LEAST_TILES) fit = LEAST_TILES;
+    const int64_t weights = j->blocks * g->c * KDST__WINOGRAD_POINTS * vector;
+    const int64_t source = j->tiles * j->source_blocks * points * vector;
+    j->shared = source <= SHARED_SOURCE && (weights > SHARED_WEIGHTS || j->tiles < least);
+    int64_t fit = CACHE / (points * vector * ((j->shared ? 0 : j->source_blocks) + KDST__WINOGRAD_GROUP));
+    if (fit < least) fit = least;
     j->g.block = kdst__least(
         kdst__round_up(fit, KDST__WINOGRAD_ALIGN), kdst__round_up(kdst__divide_up(j->tiles, 8), KDST__WINOGRAD_ALIGN));
     j->units = kdst__divide_up(j->tiles, j->g.block);
@@ -188,8 +191,8 @@ static kdst_status create_scratch(job *j, int32_t with_sums)
     settle_weights(j);
     j->g.v_point = KDST__WINOGRAD_APART(j->source_blocks * j->g.hold, lanes);
     j->g.m_point = KDST__WINOGRAD_APART(KDST__WINOGRAD_GROUP * j->g.block, lanes);
-    j->v_size = KDST__WINOGRAD_POINTS * j->g.v_point;
-    j->m_size = KDST__WINOGRAD_POINTS * j->g.m_point;
+    j->v_size = j->g.side * j->g.side * j->g.v_point;
+    j->m_size = j->g.side * j->g.side * j->g.m_point;
     const int64_t sums = with_sums ? j->units * j->blocks * 3 * lanes : 0;
     const int64_t floats = u_copies * j->u_size + v_copies * j->v_size + workers * j->m_size;
     j->bytes = (size_t)sums * sizeof(double) + (size_t)floats * sizeof(float);
@@ -222,35 +225,24 @@ static kdst_status run(job *j, int64_t n, const kdst__conv_tail *tail)
     return KDST_STATUS_OK;
 }
 
-/* Where the products are far fewer than the plain sum's, and enough tiles share the transformed weights. */
+/* Where the products are far fewer than the plain sum's, and enough tiles share the transformed weights: of the tiles of stride 1, which
+ * save three products of four, nearly all must be full, with stride 2 (7 of 16) most. */
 int32_t kdst__conv_winograd_fits(const kdst__compute *cp, const kdst__conv2d_shape *s)
 {
-    const int64_t k = s->kh, step = k == 3 ? 4 : 2;
+    const int64_t k = s->kh, stride = s->stride[0], step = k == 3 ? 4 : 2;
     (void)cp;
-    if (s->kw != k || (k != 3 && k != 5) || s->groups != 1 || s->stride[0] != 1 || s->stride[1] != 1) return 0;
+    if (s->kw != k || s->stride[1] != stride || s->groups != 1) return 0;
+    if (!(k == 3 && stride <= 2) && !(k == 5 && stride == 1)) return 0;
     if (s->dilation[0] != 1 || s->dilation[1] != 1 || s->padding[0] >= k || s->padding[1] >= k) return 0;
     if (s->c < LEAST_CHANNELS || s->o < LEAST_CHANNELS || s->p < 4 || s->q < 4) return 0;
-    const int64_t tiles = kdst__divide_up(s->p, step) * kdst__divide_up(s->q, step);
-    return s->n * tiles >= 16 && 7 * KDST__WINOGRAD_POINTS * tiles <= 4 * k * k * s->p * s->q;
+    const int64_t tiles = kdst__divide_up(s->p, step) * kdst__divide_up(s->q, step), sums = k * k * s->p * s->q;
+    return s->n * tiles >= 16 && (stride == 1 ? 7 * 36 * tiles <= 4 * sums : 7 * 81 * tiles <= 5 * sums);
 }
 
 static job forward_job(kdst__compute *cp, const kdst__conv2d_shape *s, const float *w)
 {
     const int64_t taps = s->kh * s->kw;
-    return (job){
-        .cp = cp,
-        .g =
-            {.kernel = s->kh,
-             .c = s->c,
-             .h = s->h,
-             .w = s->w,
-             .pad = {s->padding[0], s->padding[1]},
-             .o = s->o,
-             .p = s->p,
-             .q = s->q},
-        .lane_step = s->c * taps,
-        .depth_step = taps,
-        .w = w};
+    return (job){.cp = cp, .g = kdst__winograd_of(s), .lane_step = s->c * taps, .depth_step = taps, .w = w};
 }
 
 kdst_status kdst__conv_winograd_forward_packed(
@@ -296,21 +288,32 @@ kdst_status kdst__conv_winograd_pack(
     return KDST_STATUS_OK;
 }
 
+/* The convolution of dy that gives dx. With stride 2 tile t of dx is 8t + padding … 8t + padding + 7 of the frame around it. */
+static kdst__winograd transposed(const kdst__conv2d_shape *s)
+{
+    kdst__winograd g = {
+        .form = s->stride[0] == 1 ? KDST__WINOGRAD_DENSE : KDST__WINOGRAD_SPREAD,
+        .kernel = s->kh,
+        .c = s->o,
+        .h = s->p,
+        .w = s->q,
+        .o = s->c,
+        .p = s->h,
+        .q = s->w};
+    for (int i = 0; i < 2; i++) {
+        g.pad[i] = s->stride[i] == 1 ? g.kernel - 1 - s->padding[i] : s->padding[i] == 0;
+        g.odd_first[i] = s->padding[i] % 2;
+    }
+    return g;
+}
+
 kdst_status kdst__conv_winograd_backward_data(
     kdst__compute *cp, const kdst__conv2d_shape *s, const float *w, const float *dy, int32_t add, float *dx)
 {
     const int64_t taps = s->kh * s->kw;
     job j = {
         .cp = cp,
-        .g =
-            {.kernel = s->kh,
-             .c = s->o,
-             .h = s->p,
-             .w = s->q,
-             .pad = {s->kh - 1 - s->padding[0], s->kw - 1 - s->padding[1]},
-             .o = s->c,
-             .p = s->h,
-             .q = s->w},
+        .g = transposed(s),
         .lane_step = taps,
         .depth_step = s->c * taps,
         .turned = 1,

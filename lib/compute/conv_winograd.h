@@ -4,6 +4,22 @@
 #define KDST_COMPUTE_CONV_WINOGRAD_H
 
 #include "compute/blocked.h"
+#include "compute/winograd.h"
+
+/* Source, weights and results of the forward pass. */
+static inline kdst__winograd kdst__winograd_of(const kdst__conv2d_shape *s)
+{
+    return (kdst__winograd){
+        .form = s->stride[0] == 1 ? KDST__WINOGRAD_DENSE : KDST__WINOGRAD_STRIDED,
+        .kernel = s->kh,
+        .c = s->c,
+        .h = s->h,
+        .w = s->w,
+        .pad = {s->padding[0], s->padding[1]},
+        .o = s->o,
+        .p = s->p,
+        .q = s->q};
+}
 
 int32_t kdst__conv_winograd_fits(const kdst__compute *cp, const kdst__conv2d_shape *s);
 kdst_status kdst__conv_winograd_forward(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gradient of the weights by Winograd convolution: sums over tiles at 36 points (kernels/winograd_weights.c).
+/* The gradient of the weights by Winograd convolution: sums over tiles at each point (kernels/winograd_weights.c).
  *
  * Two ways, by the shape alone. Few channels: a piece is a part of the tiles with sums of its own, block by block, so that all
  * of it stays in the second cache; the sums of the parts are added in their order. Many channels: blocks of tiles are transformed
@@ -9,13 +9,14 @@
 #include "compute/state.h"
 
 #define CACHE (512 << 10)       /* bytes of transformed tiles of a piece */
-#define SHARED_TILES (20 << 20) /* bytes of tiles transformed for all */
+#define SHARED_TILES (10 << 20) /* bytes of tiles transformed for all */
 #define OWN_SUMS (768 << 10)    /* bytes of sums, at most, of a part of the tiles */
 #define PARTS_BYTES (5 << 20)   /* bytes of all parts */
 #define MOST_PARTS 32
-#define LEAST_TILES 48
-#define CHUNK_BLOCKS 4 /* of channels in a chunk */
-#define CHUNK_GROUPS 2 /* of results */
+#define LEAST_PRODUCTS (48 * 36) /* of two channels at a time */
+#define PIECE_TILES 48           /* to transform */
+#define CHUNK_BLOCKS 4           /* of channels in a chunk */
+#define CHUNK_GROUPS 2           /* of results */
 
 typedef struct job {
     kdst__compute *cp;
@@ -40,19 +41,21 @@ static int64_t between(int64_t n, int64_t low, int64_t high)
 static void plan(job *j, int64_t n)
 {
     kdst__winograd *g = &j->g;
-    const int64_t lanes = j->cp->lanes, point = (int64_t)sizeof(float) * KDST__WINOGRAD_POINTS * lanes;
+    const int64_t lanes = j->cp->lanes, vector = (int64_t)sizeof(float) * lanes;
     j->tiles = kdst__winograd_cut(g, n);
+    const int64_t points = g->side * g->side, least = kdst__divide_up(LEAST_PRODUCTS, points);
     j->source_blocks = kdst__divide_up(g->c, lanes);
     j->blocks = kdst__divide_up(g->o, lanes);
     j->groups = kdst__divide_up(j->blocks, KDST__WINOGRAD_GROUP);
-    const int64_t tile = (j->source_blocks + j->blocks) * point, sums = j->source_blocks * lanes * j->blocks * point;
+    const int64_t tile = (j->source_blocks + j->blocks) * points * vector;
+    const int64_t sums = j->source_blocks * lanes * j->blocks * KDST__WINOGRAD_POINTS * vector;
     j->shared = sums > OWN_SUMS;
     if (j->shared) {
         j->rounds = kdst__divide_up(j->tiles * tile, SHARED_TILES);
         g->hold = kdst__round_up(kdst__divide_up(j->tiles, j->rounds), KDST__WINOGRAD_ALIGN);
         j->rounds = kdst__divide_up(j->tiles, g->hold);
     } else {
-        const int64_t fit = between(CACHE / tile, LEAST_TILES, j->tiles);
+        const int64_t fit = between(CACHE / tile, least, j->tiles);
         j->parts = between(PARTS_BYTES / sums, 1, kdst__least(MOST_PARTS, kdst__divide_up(j->tiles, fit)));
         g->hold = kdst__least(fit, kdst__divide_up(j->tiles, j->parts));
         g->hold = kdst__round_up(g->hold, KDST__WINOGRAD_ALIGN);
@@ -121,8 +124,8 @@ static void join_piece(void *arg, int64_t piece, int32_t worker)
 static void tiles_piece(void *arg, int64_t piece, int32_t worker)
 {
     const job *j = arg;
-    const int64_t all = j->source_blocks + j->blocks, b = piece % all, at = piece / all * LEAST_TILES;
-    const int64_t begin = j->begin + at, end = kdst__least(begin + LEAST_TILES, j->end), d = b - j->source_blocks;
+    const int64_t all = j->source_blocks + j->blocks, b = piece % all, at = piece / all * PIECE_TILES;
+    const int64_t begin = j->begin + at, end = kdst__least(begin + PIECE_TILES, j->end), d = b - j->source_blocks;
     (void)worker;
     if (d < 0)
         j->cp->blocked->winograd_source(&j->g, begin, end, b, b + 1, j->x, at, j->v);
@@ -146,7 +149,7 @@ static void run_shared(job *j)
 {
     for (j->begin = 0; j->begin < j->tiles; j->begin = j->end) {
         j->end = kdst__least(j->begin + j->g.hold, j->tiles);
-        const int64_t units = kdst__divide_up(j->end - j->begin, LEAST_TILES);
+        const int64_t units = kdst__divide_up(j->end - j->begin, PIECE_TILES);
         kdst__pool_run(j->cp->pool, units * (j->source_blocks + j->blocks), tiles_piece, j);
         kdst__pool_run(j->cp->pool, j->chunks * j->strips, chunk_piece, j);
     }
@@ -159,8 +162,8 @@ static kdst_status create_scratch(job *j)
     const int64_t lanes = j->cp->lanes, workers = j->cp->threads, tiles = j->shared ? 1 : workers;
     j->g.v_point = KDST__WINOGRAD_APART(j->source_blocks * j->g.hold, lanes);
     j->g.dv_point = KDST__WINOGRAD_APART(j->blocks * j->g.hold, lanes);
-    j->v_size = KDST__WINOGRAD_POINTS * j->g.v_point;
-    j->dv_size = KDST__WINOGRAD_POINTS * j->g.dv_point;
+    j->v_size = j->g.side * j->g.side * j->g.v_point;
+    j->dv_size = j->g.side * j->g.side * j->g.dv_point;
     j->area = KDST__WINOGRAD_POINTS * KDST__WINOGRAD_APART(j->chunk * lanes * KDST__WINOGRAD_GROUP, lanes);
     const int64_t areas = !j->shared ? j->parts * j->groups : j->rounds > 1 ? j->chunks * j->groups : workers;
     j->bytes = (size_t)(tiles * (j->v_size + j->dv_size) + areas * j->area) * sizeof(float);
@@ -190,21 +193,7 @@ static kdst_status run(job *j, int64_t n)
 kdst_status kdst__conv_winograd_backward_weights(
     kdst__compute *cp, const kdst__conv2d_shape *s, int32_t x_plain, const float *x, const float *dy, float *dw)
 {
-    job j = {
-        .cp = cp,
-        .g =
-            {.kernel = s->kh,
-             .c = s->c,
-             .h = s->h,
-             .w = s->w,
-             .pad = {s->padding[0], s->padding[1]},
-             .o = s->o,
-             .p = s->p,
-             .q = s->q},
-        .parts = 1,
-        .x = x,
-        .dy = dy,
-        .dw = dw};
+    job j = {.cp = cp, .g = kdst__winograd_of(s), .parts = 1, .x = x, .dy = dy, .dw = dw};
     if (!x_plain) return run(&j, s->n);
     const size_t bytes = (size_t)kdst__blocked_count(cp, s->n, s->c, s->h * s->w) * sizeof(float);
     float *blocked = kdst__alloc(cp->memory, bytes);

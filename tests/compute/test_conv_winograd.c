@@ -12,17 +12,43 @@
 #define RANDOM 1e-4
 
 typedef struct shape {
-    int64_t n, c, h, w, o, k, padding[2];
+    int64_t n, c, h, w, o, k, padding[2], stride;
 } shape;
 
 static const shape shapes[] = {
-    {1, 16, 16, 16, 16, 3, {1, 1}}, {5, 16, 16, 16, 16, 3, {1, 1}}, {2, 26, 13, 17, 52, 3, {1, 1}},
-    {4, 103, 7, 7, 26, 3, {1, 1}},  {4, 17, 5, 9, 33, 3, {1, 1}},   {2, 20, 14, 11, 18, 3, {0, 0}},
-    {2, 18, 9, 10, 20, 3, {2, 2}},  {2, 16, 12, 13, 19, 3, {0, 2}}, {17, 16, 4, 4, 40, 3, {1, 1}},
-    {2, 52, 24, 21, 26, 3, {1, 1}}, {2, 80, 13, 10, 83, 3, {1, 1}}, {3, 16, 30, 18, 16, 3, {1, 0}},
-    {1, 16, 8, 8, 16, 5, {2, 2}},   {2, 26, 7, 9, 17, 5, {2, 2}},   {2, 20, 10, 9, 33, 5, {0, 0}},
-    {1, 17, 9, 9, 16, 5, {4, 4}},   {1, 16, 10, 11, 20, 5, {1, 3}}, {4, 33, 14, 13, 50, 5, {2, 2}},
-    {2, 70, 8, 6, 81, 5, {2, 2}},
+    {1, 16, 16, 16, 16, 3, {1, 1}, 1},
+    {5, 16, 16, 16, 16, 3, {1, 1}, 1},
+    {2, 26, 13, 17, 52, 3, {1, 1}, 1},
+    {4, 103, 7, 7, 26, 3, {1, 1}, 1},
+    {4, 17, 5, 9, 33, 3, {1, 1}, 1},
+    {2, 20, 14, 11, 18, 3, {0, 0}, 1},
+    {2, 18, 9, 10, 20, 3, {2, 2}, 1},
+    {2, 16, 12, 13, 19, 3, {0, 2}, 1},
+    {17, 16, 4, 4, 40, 3, {1, 1}, 1},
+    {2, 52, 24, 21, 26, 3, {1, 1}, 1},
+    {2, 80, 13, 10, 83, 3, {1, 1}, 1},
+    {3, 16, 30, 18, 16, 3, {1, 0}, 1},
+    {1, 16, 8, 8, 16, 5, {2, 2}, 1},
+    {2, 26, 7, 9, 17, 5, {2, 2}, 1},
+    {2, 20, 10, 9, 33, 5, {0, 0}, 1},
+    {1, 17, 9, 9, 16, 5, {4, 4}, 1},
+    {1, 16, 10, 11, 20, 5, {1, 3}, 1},
+    {4, 33, 14, 13, 50, 5, {2, 2}, 1},
+    {2, 70, 8, 6, 81, 5, {2, 2}, 1},
+    /* whole tiles, rests of a tile, images of one tile, each padding, few and many tiles and channels */
+    {1, 16, 32, 32, 16, 3, {1, 1}, 2},
+    {2, 26, 31, 32, 52, 3, {1, 1}, 2},
+    {3, 17, 33, 30, 33, 3, {1, 1}, 2},
+    {16, 70, 8, 8, 26, 3, {1, 1}, 2},
+    {17, 20, 7, 7, 18, 3, {1, 1}, 2},
+    {4, 18, 17, 24, 20, 3, {0, 0}, 2},
+    {4, 18, 14, 21, 20, 3, {2, 2}, 2},
+    {5, 16, 15, 14, 19, 3, {0, 2}, 2},
+    {4, 16, 13, 15, 19, 3, {2, 1}, 2},
+    {4, 33, 16, 17, 40, 3, {1, 0}, 2},
+    {2, 40, 48, 46, 26, 3, {1, 1}, 2},
+    {5, 80, 16, 16, 83, 3, {1, 1}, 2},
+    {4, 16, 64, 15, 50, 3, {1, 1}, 2},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -37,7 +63,7 @@ static kdst__conv2d_shape whole(const shape *s)
         .kh = s->k,
         .kw = s->k,
         .groups = 1,
-        .stride = {1, 1},
+        .stride = {s->stride, s->stride},
         .padding = {s->padding[0], s->padding[1]},
         .dilation = {1, 1}});
 }
@@ -171,9 +197,11 @@ END_TEST
 START_TEST(weights_in_several_rounds)
 {
     begin_blocked(_i);
-    const shape large = {7, 16, 32, 30, 344, 3, {1, 1}};
-    kdst__conv2d_shape s = whole(&large);
-    check_backward_weights(&s, RANDOM_ONES, RANDOM_ONES);
+    const shape large[] = {{4, 16, 32, 30, 344, 3, {1, 1}, 1}, {2, 16, 64, 59, 344, 3, {1, 1}, 2}};
+    for (int i = 0; i < 2; i++) {
+        kdst__conv2d_shape s = whole(&large[i]);
+        check_backward_weights(&s, RANDOM_ONES, RANDOM_ONES);
+    }
 }
 END_TEST
 
@@ -225,7 +253,7 @@ END_TEST
 START_TEST(packed_weights)
 {
     begin_blocked(_i % blocked_configurations());
-    kdst__conv2d_shape s = whole(&shapes[_i / blocked_configurations()]), other = s;
+    kdst__conv2d_shape s = whole(&shapes[_i / blocked_configurations()]), other;
     const int64_t plane = s.p * s.q;
     kdst__memory *memory = kdst__compute_memory(cp);
     array *w = random_array(w_count(&s), 2), *x = random_array((s.n + 3) * s.c * s.h * s.w, 1);
@@ -251,14 +279,22 @@ START_TEST(packed_weights)
             KDST_STATUS_OK);
         expect_same_bits(seven, plain, "packed, threads");
     }
-    other.o--;
-    array *y = blocked_space(other.n, other.o, plane), *plain = blocked_space(other.n, other.o, plane);
-    ck_assert_int_eq(
-        kdst__conv_blocked_forward(cp, &other, 0, blocked->data, w->data, NULL, plain->data), KDST_STATUS_OK);
-    ck_assert_int_eq(
-        kdst__conv_blocked_forward_packed(cp, &other, 0, blocked->data, w->data, packed, NULL, y->data),
-        KDST_STATUS_OK);
-    expect_same_bits(y, plain, "packed for another shape");
+    for (int what = 0; what < 2; what++) {
+        other = s;
+        if (what)
+            other.stride[0] = other.stride[1] = 3 - s.stride[0];
+        else
+            other.o--;
+        other = with_result(other);
+        const int64_t places = other.p * other.q;
+        array *y = blocked_space(other.n, other.o, places), *plain = blocked_space(other.n, other.o, places);
+        ck_assert_int_eq(
+            kdst__conv_blocked_forward(cp, &other, 0, blocked->data, w->data, NULL, plain->data), KDST_STATUS_OK);
+        ck_assert_int_eq(
+            kdst__conv_blocked_forward_packed(cp, &other, 0, blocked->data, w->data, packed, NULL, y->data),
+            KDST_STATUS_OK);
+        expect_same_bits(y, plain, "packed for another shape");
+    }
     kdst__conv_packed_destroy(packed);
 }
 END_TEST
@@ -291,28 +327,34 @@ START_TEST(no_memory_to_pack)
 END_TEST
 
 /* A NaN or an infinity spoils the results that depend on it, at most their tiles, and no lane behind the channels. */
+static void check_spread(int64_t stride, double value)
+{
+    const shape usual = {8, 20, 16, 16, 18, 3, {1, 1}, stride};
+    kdst__conv2d_shape s = whole(&usual);
+    const int64_t q = s.q, plane = s.p * q, blocks = (s.o + lanes - 1) / lanes;
+    ck_assert_int_eq(kdst__conv_winograd_fits(cp, &s), 1);
+    array *w = random_array(w_count(&s), 2), *x = random_array(x_count(&s), 1), *y = blocked_space(s.n, s.o, plane);
+    set_element(x, (3 * 16 + 9) * 16 + 10, value); /* image 0, row 9, column 10 */
+    array *blocked = blocked_array(s.n, s.c, 256, x->values);
+    ck_assert_int_eq(kdst__conv_winograd_forward(cp, &s, 0, blocked->data, w->data, NULL, y->data), KDST_STATUS_OK);
+    for (int64_t i = 0; i < y->count; i++) {
+        const int64_t block = i / (plane * lanes), row = i / lanes % plane / q, column = i / lanes % q;
+        if (block % blocks * lanes + i % lanes >= s.o)
+            ck_assert_double_eq(element(y, i), 0);
+        else if (block / blocks == 0 && labs(row * stride - 9) <= 1 && labs(column * stride - 10) <= 1)
+            ck_assert(!isfinite(element(y, i)));
+        else if (block / blocks || row < 4 || column < 4)
+            ck_assert(isfinite(element(y, i)));
+    }
+    drop_arrays();
+}
+
 START_TEST(unusual_numbers)
 {
     begin_blocked(_i);
-    const shape usual = {2, 20, 16, 16, 18, 3, {1, 1}};
-    kdst__conv2d_shape s = whole(&usual);
-    array *w = random_array(w_count(&s), 2);
-    for (int what = 0; what < 2; what++) {
-        array *x = random_array(s.n * s.c * 256, 1), *y = blocked_space(s.n, s.o, 256);
-        set_element(x, (3 * 16 + 9) * 16 + 10, what ? (double)INFINITY : (double)NAN); /* image 0, row 9, column 10 */
-        array *blocked = blocked_array(s.n, s.c, 256, x->values);
-        ck_assert_int_eq(kdst__conv_winograd_forward(cp, &s, 0, blocked->data, w->data, NULL, y->data), KDST_STATUS_OK);
-        for (int64_t i = 0; i < y->count; i++) {
-            const int64_t block = i / (256 * lanes), row = i / lanes % 256 / 16, column = i / lanes % 16;
-            const int64_t blocks = (s.o + lanes - 1) / lanes, channel = block % blocks * lanes + i % lanes;
-            if (channel >= s.o)
-                ck_assert_double_eq(element(y, i), 0);
-            else if (block / blocks == 0 && labs(row - 9) <= 1 && labs(column - 10) <= 1)
-                ck_assert(!isfinite(element(y, i)));
-            else if (block / blocks || row < 4 || column < 4)
-                ck_assert(isfinite(element(y, i)));
-        }
-        drop_arrays_but(1);
+    for (int64_t stride = 1; stride <= 2; stride++) {
+        check_spread(stride, (double)NAN);
+        check_spread(stride, (double)INFINITY);
     }
 }
 END_TEST
@@ -349,15 +391,14 @@ START_TEST(same_bits_with_any_threads)
 END_TEST
 
 /* Memory that runs out at any point gives OUT_OF_MEMORY and is all given back. */
-START_TEST(no_memory)
+static void check_no_memory(const shape *small)
 {
-    begin_blocked(_i);
     kdst__memory *memory = kdst__compute_memory(cp);
     const size_t used = kdst__memory_used(memory);
-    const shape small = {1, 16, 16, 16, 16, 3, {1, 1}};
-    kdst__conv2d_shape s = whole(&small);
-    array *x = blocked_array(1, 16, 256, random_array(16 * 256, 1)->values), *w = random_array(w_count(&s), 2);
-    array *y = blocked_space(1, 16, 256), *dw = filled_array(w_count(&s), 0);
+    kdst__conv2d_shape s = whole(small);
+    array *x = blocked_array(s.n, s.c, s.h * s.w, random_array(x_count(&s), 1)->values);
+    array *w = random_array(w_count(&s), 2), *dw = filled_array(w_count(&s), 0);
+    array *y = blocked_space(s.n, s.o, s.p * s.q);
     for (int what = 0; what < 5; what++) {
         int refused = 0;
         for (size_t step = 64;; step += 4096) {
@@ -373,6 +414,16 @@ START_TEST(no_memory)
         }
         ck_assert_int_ge(refused, 6);
     }
+    kdst__memory_set_limit(memory, 0);
+    drop_arrays();
+}
+
+START_TEST(no_memory)
+{
+    begin_blocked(_i);
+    const shape small[] = {{1, 16, 16, 16, 16, 3, {1, 1}, 1}, {1, 16, 32, 32, 16, 3, {1, 1}, 2}};
+    for (int i = 0; i < 2; i++)
+        check_no_memory(&small[i]);
 }
 END_TEST
 
@@ -382,8 +433,8 @@ START_TEST(shapes_that_do_not_fit)
 {
     begin_blocked(0);
     const kdst__conv2d_shape good = whole(&shapes[2]);
-    kdst__conv2d_shape each[8];
-    for (int i = 0; i < 8; i++)
+    kdst__conv2d_shape each[10];
+    for (int i = 0; i < 10; i++)
         each[i] = good;
     each[0].stride[1] = 2;
     each[1].dilation[0] = 2;
@@ -393,8 +444,11 @@ START_TEST(shapes_that_do_not_fit)
     each[5].n = 0;
     each[6].c = 3;
     each[7].p = each[7].q = 3;
+    each[8].stride[0] = each[8].stride[1] = 3;
+    each[9].kh = each[9].kw = 5;
+    each[9].stride[0] = each[9].stride[1] = 2;
     ck_assert_int_eq(kdst__conv_winograd_fits(cp, &good), 1);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 10; i++)
         ck_assert_msg(!kdst__conv_winograd_fits(cp, &each[i]), "shape %d fits", i);
 }
 END_TEST

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Winograd convolution (Lavin and Gray 2016), forward: y = A^T [sum_c (G w G^T) (B^T x B)] A for each tile, product by product. See
- * compute/winograd.h for the layouts and simd/winograd.h for the matrices.
+ * compute/winograd.h for forms and layouts, simd/winograd.h and simd/winograd_strided.h for the matrices.
  *
  * A channel is a lane, so that a transform is the same arithmetic on whole vectors; the sum over channels is a small matrix product
- * at each of the 36 points.
+ * at each of the points.
  */
 #include "compute/simd/activation.h"
 #include "compute/simd/transpose.h"
-#include "compute/simd/winograd.h"
+#include "compute/simd/winograd_strided.h"
 
 #define LARGEST 25 /* taps */
 
@@ -41,7 +41,9 @@ void KDST__KERNEL(winograd_weights)(
                 w_taps[taps - 1 - i] = other;
             }
             real *out = u + (d * blocks + b) * LANES;
-            if (g->kernel == 3)
+            if (g->form != KDST__WINOGRAD_DENSE)
+                strided_weights(w_taps, apart, out);
+            else if (g->kernel == 3)
                 both_ways(3, 1, w_taps, apart, out);
             else
                 both_ways(5, 1, w_taps, apart, out);
@@ -85,7 +87,7 @@ ALWAYS void paired(const real *d, int64_t row, real point, real other2, int64_t 
 }
 
 /* B^T d B of the 6 x 6 vectors at d, whose rows are `row` apart, without putting anything aside. */
-static void transform(const real *d, int64_t row, int64_t apart, real *out)
+static void dense_source(const real *d, int64_t row, int64_t apart, real *out)
 {
     alone(d, row, apart, out);
     paired(d, row, REAL(NEAR), REAL(FAR2), apart, out + POINTS * apart);
@@ -93,14 +95,16 @@ static void transform(const real *d, int64_t row, int64_t apart, real *out)
     alone(d + row, row, apart, out + 5 * POINTS * apart);
 }
 
-ALWAYS int64_t tile_top(const kdst__winograd *g, int64_t t)
+static void transform(const kdst__winograd *g, const real *d, int64_t row, real *out)
 {
-    return t % (g->rows * g->columns) / g->columns * g->step - g->pad[0];
-}
-
-ALWAYS int64_t tile_left(const kdst__winograd *g, int64_t t)
-{
-    return t % g->columns * g->step - g->pad[1];
+    if (g->form == KDST__WINOGRAD_DENSE)
+        dense_source(d, row, g->v_point, out);
+    else if (g->form == KDST__WINOGRAD_STRIDED)
+        strided_source(2, 1, 1, d, row, g->v_point, out);
+    else if (g->odd_first[1])
+        strided_source(1, 1 - g->odd_first[0], 0, d, row, g->v_point, out);
+    else
+        strided_source(1, 1 - g->odd_first[0], 1, d, row, g->v_point, out);
 }
 
 /* Tiles [begin, end) of channel blocks [first, last) go to the places [at, …) of v, which is filled up with zero tiles. */
@@ -108,29 +112,29 @@ void KDST__KERNEL(winograd_source)(
     const kdst__winograd *g, int64_t begin, int64_t end, int64_t first, int64_t last, const real *x, int64_t at,
     real *v)
 {
-    const int64_t blocks = (g->c + LANES - 1) / LANES, plane = g->h * g->w * LANES, in_image = g->rows * g->columns;
-    vec edge[POINTS * POINTS];
-    for (int64_t b = first; b < last; b++)
+    vec edge[SIDE * SIDE];
+    for (int64_t b = first; b < last; b++) {
+        spot here = source_spot(g, begin, b), next = source_spot(g, begin + 1, b);
         for (int64_t t = begin; t < begin + filled(end - begin); t++) {
             real *out = v + (b * g->hold + at + t - begin) * LANES;
             if (t >= end) {
-                for (int64_t i = 0; i < KDST__WINOGRAD_POINTS; i++)
+                for (int64_t i = 0; i < g->side * g->side; i++)
                     *(vec *)(out + i * g->v_point) = (vec){0};
                 continue;
             }
-            const int64_t top = tile_top(g, t), left = tile_left(g, t), later = t + AHEAD;
-            const real *image = x + (t / in_image * blocks + b) * plane;
-            fetch(
-                POINTS, g->step, g->w,
-                x + (later / in_image * blocks + b) * plane +
-                    (tile_top(g, later) * g->w + tile_left(g, later) + POINTS - g->step) * LANES);
-            if (top >= 0 && left >= 0 && top + POINTS <= g->h && left + POINTS <= g->w) {
-                transform(image + (top * g->w + left) * LANES, g->w * LANES, g->v_point, out);
+            const spot later = source_spot(g, t + AHEAD, b);
+            /* what its neighbour to the left does not read */
+            fetch(g->reach, g->advance, g->w, x + later.place + (g->reach - g->advance) * LANES);
+            if (here.top >= 0 && here.left >= 0 && here.top + g->reach <= g->h && here.left + g->reach <= g->w) {
+                transform(g, x + here.place, g->w * LANES, out);
             } else {
-                clip(POINTS, g->h, g->w, top, left, image, (real *)edge);
-                transform((const real *)edge, POINTS * LANES, g->v_point, out);
+                clip(g->reach, g->h, g->w, here, x, (real *)edge);
+                transform(g, (const real *)edge, g->reach * LANES, out);
             }
+            here = next;
+            next = later;
         }
+    }
 }
 
 /* ---- product ---- */
@@ -176,19 +180,27 @@ void KDST__KERNEL(winograd_source)(
 #define EACH_ROW EACH_TALL
 #include "compute/simd/winograd_tile.h"
 
+/* One point. */
+static void product(const kdst__winograd *g, int64_t wide, int64_t tiles, const real *v, const real *u, real *m)
+{
+    int64_t t = 0;
+    for (; t + TALL <= tiles; t += TALL)
+        (wide ? tall_wide : tall_narrow)(g->c, g->hold, g->block, v + t * LANES, u, m + t * LANES);
+    for (; t < tiles; t += FLAT)
+        (wide ? flat_wide : flat_narrow)(g->c, g->hold, g->block, v + t * LANES, u, m + t * LANES);
+}
+
 /* All points of `tiles` tiles and one group of results. */
 void KDST__KERNEL(winograd_product)(
     const kdst__winograd *g, int64_t wide, int64_t tiles, const real *v, const real *u, real *m)
 {
-    for (int64_t i = 0; i < KDST__WINOGRAD_POINTS; i++) {
-        int64_t t = 0;
-        for (; t + TALL <= filled(tiles); t += TALL)
-            (wide ? tall_wide : tall_narrow)(g->c, g->hold, g->block, v + t * LANES, u, m + t * LANES);
-        for (; t < filled(tiles); t += FLAT)
-            (wide ? flat_wide : flat_narrow)(g->c, g->hold, g->block, v + t * LANES, u, m + t * LANES);
-        v += g->v_point;
-        m += g->m_point;
-        u += KDST__WINOGRAD_APART(g->c * (1 + wide), LANES);
+    for (int64_t i = 0; i < KDST__WINOGRAD_POINTS; i++, u += KDST__WINOGRAD_APART(g->c * (1 + wide), LANES)) {
+        const point_range range = points_of(g, i);
+        for (int64_t row = range.row; row < range.last_row; row++)
+            for (int64_t column = range.column; column < range.last_column; column++) {
+                const int64_t at = row * g->side + column;
+                product(g, wide, filled(tiles), v + at * g->v_point, u, m + at * g->m_point);
+            }
     }
 }
 
@@ -232,18 +244,24 @@ ALWAYS vec lane_numbers(void)
 }
 
 ALWAYS void results(
-    int size, const kdst__winograd *g, int64_t block, int64_t begin, int64_t end, const real *m, const real *bias,
-    const real *addend, int32_t activation, double *sums, real *y)
+    int form, int size, const kdst__winograd *g, int64_t block, int64_t begin, int64_t end, const real *m,
+    const real *bias, const real *addend, int32_t activation, double *sums, real *y)
 {
-    const int64_t blocks = (g->o + LANES - 1) / LANES, in_image = g->rows * g->columns, plane = g->p * g->q * LANES;
     const vec offset = bias ? vload_part(bias, least(LANES, g->o - block * LANES), 0) : (vec){0};
     const int behind = g->o < (block + 1) * LANES; /* there NaN times 0 is no 0 */
     const ivec mask = (ivec)(lane_numbers() < REAL(g->o - block * LANES));
+    spot here = result_spot(g, begin, block), next = result_spot(g, begin + 1, block);
     vec shift = {0};
     for (int64_t t = begin; t < end; t++, m += LANES) {
-        const int64_t in = t % in_image, top = in / g->columns * size, left = in % g->columns * size;
-        vec tile[16];
-        from_both_ways(size, 0, m, g->m_point, tile);
+        const spot later = result_spot(g, t + AHEAD, block);
+        fetch(size, size, g->q, y + later.place);
+        vec tile[64];
+        if (form == KDST__WINOGRAD_DENSE)
+            from_both_ways(size, 0, m, g->m_point, tile);
+        else if (form == KDST__WINOGRAD_STRIDED)
+            strided_results(m, g->m_point, tile);
+        else
+            spread_results(g->odd_first, m, g->m_point, tile);
         for (int i = 0; behind && i < size * size; i++)
             tile[i] = vselect(mask, tile[i], (vec){0});
         if (sums && t == begin) {
@@ -253,15 +271,15 @@ ALWAYS void results(
                 sums[LANES + k] = sums[2 * LANES + k] = 0;
             }
         }
-        const int64_t rows = least(size, g->p - top), columns = least(size, g->q - left);
-        const int64_t place = (t / in_image * blocks + block) * plane + (top * g->q + left) * LANES;
-        const real *more = addend ? addend + place : NULL;
-        real *to = y + place;
-        fetch(size, size, g->q, to + AHEAD * size * LANES);
+        const int64_t rows = least(size, g->p - here.top), columns = least(size, g->q - here.left);
+        const real *more = addend ? addend + here.place : NULL;
+        real *to = y + here.place;
         if (rows == size && columns == size)
             put(size, g, size, size, tile, offset, more, activation, sums, shift, to);
         else
             put(size, g, rows, columns, tile, offset, more, activation, sums, shift, to);
+        here = next;
+        next = later;
     }
 }
 
@@ -270,8 +288,12 @@ void KDST__KERNEL(winograd_results)(
     const kdst__winograd *g, int64_t block, int64_t begin, int64_t end, const real *m, const real *bias,
     const real *addend, int32_t activation, double *sums, real *y)
 {
-    if (g->step == 4)
-        results(4, g, block, begin, end, m, bias, addend, activation, sums, y);
+    if (g->form == KDST__WINOGRAD_STRIDED)
+        results(KDST__WINOGRAD_STRIDED, 4, g, block, begin, end, m, bias, addend, activation, sums, y);
+    else if (g->form == KDST__WINOGRAD_SPREAD)
+        results(KDST__WINOGRAD_SPREAD, 8, g, block, begin, end, m, bias, addend, activation, sums, y);
+    else if (g->step == 4)
+        results(KDST__WINOGRAD_DENSE, 4, g, block, begin, end, m, bias, addend, activation, sums, y);
     else
-        results(2, g, block, begin, end, m, bias, addend, activation, sums, y);
+        results(KDST__WINOGRAD_DENSE, 2, g, block, begin, end, m, bias, addend, activation, sums, y);
 }

@@ -3,31 +3,34 @@
  * the transposed of the forward algorithm. The source is transformed by kernels/winograd.c; dy likewise lies as dv [36][O blocks]
  * [hold][B], and the sums as du [36][C, up to whole blocks][R][B], a group of results behind the other.
  */
-#include "compute/simd/winograd.h"
+#include "compute/simd/winograd_strided.h"
 
 /* ---- gradients of results ---- */
 
 ALWAYS void targets(
-    int size, const kdst__winograd *g, int64_t begin, int64_t end, int64_t first, int64_t last, const real *dy,
-    int64_t at, real *v)
+    int form, int size, const kdst__winograd *g, int64_t begin, int64_t end, int64_t first, int64_t last,
+    const real *dy, int64_t at, real *v)
 {
-    const int64_t blocks = (g->o + LANES - 1) / LANES, in_image = g->rows * g->columns, plane = g->p * g->q * LANES;
-    for (int64_t b = first; b < last; b++)
+    for (int64_t b = first; b < last; b++) {
+        spot here = result_spot(g, begin, b), next = result_spot(g, begin + 1, b);
         for (int64_t t = begin; t < end; t++) {
             vec tile[16];
-            const int64_t in = t % in_image;
-            const int64_t top = in / g->columns * size, left = in % g->columns * size;
-            const real *image = dy + (t / in_image * blocks + b) * plane, *from = image + (top * g->q + left) * LANES;
-            fetch(size, size, g->q, from + AHEAD * size * LANES);
-            if (top + size <= g->p && left + size <= g->q) {
-                for (int64_t i = 0; i < size; i++)
-                    for (int64_t k = 0; k < size; k++)
-                        tile[i * size + k] = vload(from + (i * g->q + k) * LANES);
-            } else {
-                clip(size, g->p, g->q, top, left, image, (real *)tile);
-            }
-            both_ways(size, 0, tile, g->dv_point, v + (b * g->hold + at + t - begin) * LANES);
+            const spot later = result_spot(g, t + AHEAD, b);
+            fetch(size, size, g->q, dy + later.place);
+            if (here.top + size <= g->p && here.left + size <= g->q)
+                for (int64_t i = 0; i < size * size; i++)
+                    tile[i] = vload(dy + here.place + (i / size * g->q + i % size) * LANES);
+            else
+                clip(size, g->p, g->q, here, dy, (real *)tile);
+            real *out = v + (b * g->hold + at + t - begin) * LANES;
+            if (form == KDST__WINOGRAD_DENSE)
+                both_ways(size, 0, tile, g->dv_point, out);
+            else
+                strided_targets(tile, g->dv_point, out);
+            here = next;
+            next = later;
         }
+    }
 }
 
 /* Tiles [begin, end) of blocks [first, last) go to the places [at, …) of v. */
@@ -35,10 +38,12 @@ void KDST__KERNEL(winograd_targets)(
     const kdst__winograd *g, int64_t begin, int64_t end, int64_t first, int64_t last, const real *dy, int64_t at,
     real *v)
 {
-    if (g->step == 4)
-        targets(4, g, begin, end, first, last, dy, at, v);
+    if (g->form != KDST__WINOGRAD_DENSE)
+        targets(KDST__WINOGRAD_STRIDED, 4, g, begin, end, first, last, dy, at, v);
+    else if (g->step == 4)
+        targets(KDST__WINOGRAD_DENSE, 4, g, begin, end, first, last, dy, at, v);
     else
-        targets(2, g, begin, end, first, last, dy, at, v);
+        targets(KDST__WINOGRAD_DENSE, 2, g, begin, end, first, last, dy, at, v);
 }
 
 /* ---- sums over tiles ---- */
@@ -78,29 +83,41 @@ void KDST__KERNEL(winograd_targets)(
 
 #define AT_ONCE 128 /* tiles of one point that stay in the first cache */
 
-/* `blocks` channel blocks by one group of results, at all points. */
-void KDST__KERNEL(winograd_outer)(
+/* One point; what the next one reads is asked for meanwhile. */
+static void outer(
     const kdst__winograd *g, int64_t wide, int64_t tiles, int64_t blocks, const real *v, const real *dv,
     int32_t accumulate, real *du)
 {
     const int64_t rows = wide ? WIDE_ROWS : NARROW_ROWS, width = (1 + wide) * LANES;
-    const int64_t apart = KDST__WINOGRAD_APART(blocks * width, LANES);
-    for (int64_t i = 0; i < KDST__WINOGRAD_POINTS; i++, v += g->v_point, dv += g->dv_point, du += apart)
-        for (int64_t t = 0; t < tiles; t += AT_ONCE)
-            for (int64_t k = 0; k < blocks * LANES; k += rows) {
-                const int last = k / LANES + 1 == blocks;
-                const real *here = v + (k / LANES * g->hold + t) * LANES, *there = dv + t * LANES;
-                (wide ? outer_wide : outer_narrow)(
-                    least(AT_ONCE, tiles - t), g->hold, here + k % LANES, there,
-                    last ? v + g->v_point : here + g->hold * LANES, last ? dv + g->dv_point : there,
-                    accumulate || t > 0, du + k * width);
-            }
+    for (int64_t t = 0; t < tiles; t += AT_ONCE)
+        for (int64_t k = 0; k < blocks * LANES; k += rows) {
+            const int last = k / LANES + 1 == blocks;
+            const real *here = v + (k / LANES * g->hold + t) * LANES, *there = dv + t * LANES;
+            (wide ? outer_wide : outer_narrow)(
+                least(AT_ONCE, tiles - t), g->hold, here + k % LANES, there,
+                last ? v + g->v_point : here + g->hold * LANES, last ? dv + g->dv_point : there, accumulate || t > 0,
+                du + k * width);
+        }
+}
+
+/* `blocks` channel blocks by one group of results, at all points: those that share weights are added up. */
+void KDST__KERNEL(winograd_outer)(
+    const kdst__winograd *g, int64_t wide, int64_t tiles, int64_t blocks, const real *v, const real *dv,
+    int32_t accumulate, real *du)
+{
+    const int64_t apart = KDST__WINOGRAD_APART(blocks * (1 + wide) * LANES, LANES);
+    for (int64_t i = 0; i < g->side * g->side; i++) {
+        const int64_t row = i / g->side, column = i % g->side;
+        const int64_t weights = least(row, POINTS - 1) * POINTS + least(column, POINTS - 1);
+        const int32_t more = accumulate || row >= POINTS || column >= POINTS;
+        outer(g, wide, tiles, blocks, v + i * g->v_point, dv + i * g->dv_point, more, du + weights * apart);
+    }
 }
 
 /* ---- back to weights ---- */
 
 ALWAYS void gradient(
-    int k, const kdst__winograd *g, int64_t blocks, int64_t count, int64_t begin, int64_t end, int64_t apart,
+    int form, int k, const kdst__winograd *g, int64_t blocks, int64_t count, int64_t begin, int64_t end, int64_t apart,
     int64_t parts, int64_t part, const real *du, real *dw)
 {
     const int64_t taps = k * k;
@@ -112,7 +129,10 @@ ALWAYS void gradient(
                 for (int64_t j = 1; j < parts; j++)
                     sum[i] += *(const vec *)(du + i * apart + j * part);
             }
-            from_both_ways(k, 1, (const real *)sum, LANES, taps_of);
+            if (form == KDST__WINOGRAD_DENSE)
+                from_both_ways(k, 1, (const real *)sum, LANES, taps_of);
+            else
+                strided_taps(sum, taps_of);
             for (int64_t o = 0; o < least(LANES, count - b * LANES); o++)
                 for (int64_t i = 0; i < taps; i++)
                     dw[((b * LANES + o) * g->c + c) * taps + i] += ((const real *)taps_of)[i * LANES + o];
@@ -125,8 +145,10 @@ void KDST__KERNEL(winograd_gradient)(
     const kdst__winograd *g, int64_t blocks, int64_t count, int64_t begin, int64_t end, int64_t apart, int64_t parts,
     int64_t part, const real *du, real *dw)
 {
-    if (g->kernel == 3)
-        gradient(3, g, blocks, count, begin, end, apart, parts, part, du, dw);
+    if (g->form != KDST__WINOGRAD_DENSE)
+        gradient(KDST__WINOGRAD_STRIDED, 3, g, blocks, count, begin, end, apart, parts, part, du, dw);
+    else if (g->kernel == 3)
+        gradient(KDST__WINOGRAD_DENSE, 3, g, blocks, count, begin, end, apart, parts, part, du, dw);
     else
-        gradient(5, g, blocks, count, begin, end, apart, parts, part, du, dw);
+        gradient(KDST__WINOGRAD_DENSE, 5, g, blocks, count, begin, end, apart, parts, part, du, dw);
 }

@@ -151,20 +151,36 @@ ALWAYS void from_both_ways(int size, int share, const real *m, int64_t apart, ve
     }
 }
 
-/* The `size` x `size` places from (top, left) on, 0 outside of the image. */
-static inline void clip(int64_t size, int64_t h, int64_t w, int64_t top, int64_t left, const real *x, real *out)
+static inline int64_t least(int64_t a, int64_t b)
 {
-    for (int64_t i = 0; i < size; i++)
-        for (int64_t j = 0; j < size; j++, out += LANES) {
-            const int64_t row = top + i, column = left + j;
-            const int inside = row >= 0 && row < h && column >= 0 && column < w;
-            *(vec *)out = inside ? vload(x + (row * w + column) * LANES) : (vec){0};
-        }
+    return a < b ? a : b;
+}
+
+/* Where a tile begins: row and column of its image, and floats from the beginning of all images. */
+typedef struct spot {
+    int64_t top, left, place;
+} spot;
+
+/* The `size` x `size` places of a tile that begins at x + at.place in an image of h x w, 0 outside of it. */
+static inline void clip(int64_t size, int64_t h, int64_t w, spot at, const real *x, real *out)
+{
+    const int64_t begin = at.left < 0 ? least(-at.left, size) : 0;
+    const int64_t end = w - at.left < begin ? begin : least(w - at.left, size);
+    for (int64_t i = 0; i < size; i++, out += size * LANES) {
+        const int64_t inside = at.top + i >= 0 && at.top + i < h;
+        const int64_t first = inside ? begin : size, last = inside ? end : size;
+        for (int64_t j = 0; j < first; j++)
+            *(vec *)(out + j * LANES) = (vec){0};
+        for (int64_t j = first; j < last; j++)
+            *(vec *)(out + j * LANES) = vload(x + at.place + (i * w + j) * LANES);
+        for (int64_t j = last; j < size; j++)
+            *(vec *)(out + j * LANES) = (vec){0};
+    }
 }
 
 #define AHEAD 2 /* tiles, about as long as memory takes */
 
-/* Asks for rows x columns places of an image `width` wide, which a later tile reads or writes: far from the cache, they would stop the
+/* Asks for rows x columns places of an image `width` wide, which a later tile reads or writes: far from the cache they would stop the
  * transform, and the hardware foresees no tiles. An address outside of the image does no harm. */
 ALWAYS void fetch(int64_t rows, int64_t columns, int64_t width, const real *from)
 {
@@ -173,15 +189,36 @@ ALWAYS void fetch(int64_t rows, int64_t columns, int64_t width, const real *from
             __builtin_prefetch(from + (i * width + k) * LANES);
 }
 
-static inline int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Tiles that a block of n is filled up to. */
 static inline int64_t filled(int64_t n)
 {
     return (n + KDST__WINOGRAD_FLAT - 1) / KDST__WINOGRAD_FLAT * KDST__WINOGRAD_FLAT;
+}
+
+/* Rows [row, last_row) and columns of the points of v and m that share weights number i. */
+typedef struct point_range {
+    int64_t row, last_row, column, last_column;
+} point_range;
+
+static inline point_range points_of(const kdst__winograd *g, int64_t i)
+{
+    const int64_t row = i / POINTS, column = i % POINTS;
+    return (point_range){row, row + 1 < POINTS ? row + 1 : g->side, column, column + 1 < POINTS ? column + 1 : g->side};
+}
+
+/* Of tile t in the source, and among the results. */
+static inline spot source_spot(const kdst__winograd *g, int64_t t, int64_t block)
+{
+    const int64_t blocks = (g->c + LANES - 1) / LANES, in_image = g->rows * g->columns, in = t % in_image;
+    const int64_t top = in / g->columns * g->advance - g->pad[0], left = in % g->columns * g->advance - g->pad[1];
+    return (spot){top, left, (((t / in_image * blocks + block) * g->h + top) * g->w + left) * LANES};
+}
+
+static inline spot result_spot(const kdst__winograd *g, int64_t t, int64_t block)
+{
+    const int64_t blocks = (g->o + LANES - 1) / LANES, in_image = g->rows * g->columns, in = t % in_image;
+    const int64_t top = in / g->columns * g->step, left = in % g->columns * g->step;
+    return (spot){top, left, (((t / in_image * blocks + block) * g->p + top) * g->q + left) * LANES};
 }
 
 #endif
