@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A training loop asks for no memory once it is under way: calls of the allocator hooks over steps 4 to 7 of a trainer with a teacher,
+/* A training loop asks for no memory once it is under way: calls of the allocator hooks over steps 5 to 8 of a trainer with a teacher,
  * clipping and an average, from the first batch to the last.
- * The third step may still ask: the second one makes momentum between what the first one left free.
+ * Earlier ones may still ask: the second one makes momentum between what the first one left free, and where gradients come to lie in the
+ * hooks' regions settles only then.
  *
  * Under AddressSanitizer nothing is cached, so that each allocation reaches the hooks: there only the counters are compared.
  */
@@ -21,7 +22,7 @@
 #  define CACHED 1
 #endif
 
-enum { IMAGES = 64, BATCH = 8, WARM = 3, STEPS = 7 };
+enum { IMAGES = 64, BATCH = 8, WARM = 4, STEPS = 8 };
 
 static kdst_context *ctx;
 
