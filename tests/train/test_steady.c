@@ -22,7 +22,7 @@
 #  define CACHED 1
 #endif
 
-enum { IMAGES = 64, BATCH = 8, WARM = 4, STEPS = 8 };
+enum { IMAGES = 80, BATCH = 8, WARM = 4, STEPS = 8 };
 
 static kdst_context *ctx;
 
