@@ -205,7 +205,8 @@ static bool grow(kdst__arena *arena, size_t size)
         if (arena->regions && arena->regions->reserved && region_extend(arena, size)) return true;
         if (region_reserve(arena, size)) return true;
     }
-    size_t spare = kdst__arena_round(growth(arena));
+    /* Regions do not join, and a block that fits one of several may be in the way of another: room to spare soon ends the asking. */
+    size_t spare = kdst__arena_round(2 * growth(arena));
     if (spare > size && region_from_hooks(arena, size, spare - size)) return true;
     return region_from_hooks(arena, size, 0);
 }
