@@ -21,6 +21,7 @@
 #include <kdst/loss.h>
 #include <kdst/metrics.h>
 #include <kdst/model.h>
+#include <kdst/neuron.h>
 #include <kdst/normalization.h>
 #include <kdst/npy.h>
 #include <kdst/npz.h>

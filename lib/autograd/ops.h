@@ -8,6 +8,7 @@
 #define KDST_AUTOGRAD_OPS_H
 
 #include "autograd/op.h"
+#include "compute/lif.h"
 #include "core/options.h"
 
 #include <kdst/ops.h>
@@ -72,6 +73,20 @@ kdst_status kdst__lstm_parts(kdst_tensor *packed, bool flat, kdst_tensor **y, kd
 /* padding -1: none. */
 kdst_status kdst__embedding_run(kdst_tensor *weight, kdst_tensor *tokens, int64_t padding, kdst_tensor **out);
 
+/* Neurons of a current: [T, ...], or [...] with `steps`, see ops/lif.c. */
+typedef struct kdst__lif_attrs {
+    kdst__lif lif;
+    int64_t steps; /* 0: the current has a time axis */
+} kdst__lif_attrs;
+
+typedef struct kdst__synapse_attrs {
+    double tau_s;
+    int64_t gain;
+} kdst__synapse_attrs;
+
+kdst_status kdst__lif_run(kdst_tensor *current, const kdst__lif_attrs *attrs, kdst_tensor **out);
+kdst_status kdst__synapse_run(kdst_tensor *x, const kdst__synapse_attrs *attrs, kdst_tensor **out);
+
 kdst_status kdst__conv2d_run(
     kdst_tensor *x, kdst_tensor *weight, kdst_tensor *bias, const kdst__conv2d_attrs *attrs, kdst_tensor **out);
 kdst_status kdst__conv_transpose2d_run(
@@ -106,6 +121,6 @@ kdst_status kdst__dropout_run(kdst_tensor *x, double rate, kdst_tensor **out);
 
 extern const kdst__schema kdst__schema_conv2d, kdst__schema_max_pool2d, kdst__schema_avg_pool2d,
     kdst__schema_batch_norm, kdst__schema_softplus, kdst__schema_gelu, kdst__schema_lstm,
-    kdst__schema_conv_transpose2d, kdst__schema_layer_norm, kdst__schema_group_norm, kdst__schema_upsample2d;
+    kdst__schema_synapse, kdst__schema_conv_transpose2d, kdst__schema_layer_norm, kdst__schema_group_norm, kdst__schema_upsample2d;
 
 #endif
