@@ -34,6 +34,7 @@
 #include <kdst/schedule.h>
 #include <kdst/sequence.h>
 #include <kdst/shape.h>
+#include <kdst/spiking.h>
 #include <kdst/state.h>
 #include <kdst/stats.h>
 #include <kdst/status.h>

@@ -171,8 +171,10 @@ static kdst_status pass(
 }
 
 /* One map is at least as large as the other on both sides. */
-static kdst_status check(const char *name, const kdst_tensor *s, const kdst_tensor *t)
+static kdst_status check(
+    const char *name, const kdst__feature_settings *settings, const kdst_tensor *s, const kdst_tensor *t)
 {
+    (void)settings;
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     bool maps = s->rank == 4 && t->rank == 4 && s->shape[0] == t->shape[0] && kdst__tensor_count(t) > 0;
     if (maps && (s->shape[2] - t->shape[2]) * (s->shape[3] - t->shape[3]) >= 0) return KDST_STATUS_OK;
@@ -182,7 +184,7 @@ static kdst_status check(const char *name, const kdst_tensor *s, const kdst_tens
         maps ? "one map to be the larger both ways" : "[N, C, H, W] of as many samples");
 }
 
-static const kdst__feature_loss attention = {"attention", false, check, pass};
+static const kdst__feature_loss attention = {.name = "attention", .check = check, .pass = pass};
 
 kdst_status kdst_loss_attention_create(kdst_context *ctx, const kdst_options *given, kdst_loss **out)
 {

@@ -2,21 +2,10 @@
 /* Common part of the losses between features (see features.h). */
 #include "distillation/features.h"
 
-kdst_status kdst__feature_loss_create(
-    kdst_context *ctx, const kdst__feature_loss *loss, const kdst__schema *schema, const kdst_options *options,
-    kdst_loss **out)
+kdst_status kdst__features_same_samples(
+    const char *name, const kdst__feature_settings *settings, const kdst_tensor *student, const kdst_tensor *teacher)
 {
-    kdst__loss_config config = {.name = loss->name, .feature = loss};
-    if (out != NULL) *out = NULL;
-    if (ctx == NULL) return KDST_STATUS_INVALID_ARGUMENT;
-    kdst__enter(ctx);
-    if (out == NULL) return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: out is NULL", loss->name);
-    kdst_status status = kdst__options_parse(ctx, loss->name, schema, options, &config.settings);
-    return status == KDST_STATUS_OK ? kdst__loss_new(ctx, &config, out) : status;
-}
-
-kdst_status kdst__features_same_samples(const char *name, const kdst_tensor *student, const kdst_tensor *teacher)
-{
+    (void)settings;
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     if (teacher->rank >= 2 && teacher->shape[0] == student->shape[0] && kdst__tensor_count(teacher) > 0)
         return KDST_STATUS_OK;

@@ -5,13 +5,9 @@
 
 #include "nn/loss.h"
 
-/* Creator of a loss between features: checks, options, handle. */
-kdst_status kdst__feature_loss_create(
-    kdst_context *ctx, const kdst__feature_loss *loss, const kdst__schema *schema, const kdst_options *options,
-    kdst_loss **out);
-
 /* Check of methods that take any features of as many samples. */
-kdst_status kdst__features_same_samples(const char *name, const kdst_tensor *student, const kdst_tensor *teacher);
+kdst_status kdst__features_same_samples(
+    const char *name, const kdst__feature_settings *settings, const kdst_tensor *student, const kdst_tensor *teacher);
 
 /* A null vector, one shorter than this, has no direction: its unit vector is null and passes no gradient. */
 #define KDST__NULL_LENGTH 1e-12

@@ -17,8 +17,10 @@ static const kdst__option options[] = {
 };
 const kdst__schema kdst__schema_loss_hint = {"loss.hint", options, KDST__COUNT(options), NULL, 0};
 
-static kdst_status check(const char *name, const kdst_tensor *student, const kdst_tensor *teacher)
+static kdst_status check(
+    const char *name, const kdst__feature_settings *settings, const kdst_tensor *student, const kdst_tensor *teacher)
 {
+    (void)settings;
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     if (kdst__tensor_same_shape(student, teacher)) return KDST_STATUS_OK;
     return kdst__fail(
@@ -46,7 +48,7 @@ static kdst_status pass(
     return status;
 }
 
-static const kdst__feature_loss hint = {"hint", false, check, pass};
+static const kdst__feature_loss hint = {.name = "hint", .check = check, .pass = pass};
 
 kdst_status kdst_loss_hint_create(kdst_context *ctx, const kdst_options *given, kdst_loss **out)
 {

@@ -139,8 +139,10 @@ static kdst_status pass(
     return KDST_STATUS_OK;
 }
 
-static kdst_status check(const char *name, const kdst_tensor *s, const kdst_tensor *t)
+static kdst_status check(
+    const char *name, const kdst__feature_settings *settings, const kdst_tensor *s, const kdst_tensor *t)
 {
+    (void)settings;
     char a[KDST__SHAPE_TEXT], b[KDST__SHAPE_TEXT];
     int32_t skip = t->rank - 2;
     if (s->rank == 2 && (skip == 0 || (skip == 1 && t->shape[0] > 0)) && t->shape[skip] == s->shape[0] &&
@@ -152,7 +154,7 @@ static kdst_status check(const char *name, const kdst_tensor *s, const kdst_tens
         kdst__shape_text(s->rank, s->shape, a), kdst__shape_text(t->rank, t->shape, b));
 }
 
-static const kdst__feature_loss mutual = {"mutual", true, check, pass};
+static const kdst__feature_loss mutual = {.name = "mutual", .labels = true, .check = check, .pass = pass};
 
 kdst_status kdst_loss_mutual_create(kdst_context *ctx, const kdst_options *given, kdst_loss **out)
 {

@@ -187,7 +187,7 @@ static kdst_status pass(
     return status;
 }
 
-static const kdst__feature_loss relational = {"relational", false, kdst__features_same_samples, pass};
+static const kdst__feature_loss relational = {.name = "relational", .check = kdst__features_same_samples, .pass = pass};
 
 kdst_status kdst_loss_relational_create(kdst_context *ctx, const kdst_options *given, kdst_loss **out)
 {

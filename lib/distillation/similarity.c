@@ -89,7 +89,7 @@ static kdst_status pass(
     return status;
 }
 
-static const kdst__feature_loss similarity = {"similarity", false, kdst__features_same_samples, pass};
+static const kdst__feature_loss similarity = {.name = "similarity", .check = kdst__features_same_samples, .pass = pass};
 
 kdst_status kdst_loss_similarity_create(kdst_context *ctx, const kdst_options *given, kdst_loss **out)
 {

@@ -40,7 +40,8 @@ const char *kdst_loss_get_name(const kdst_loss *loss)
 }
 int32_t kdst_loss_needs_teacher(const kdst_loss *loss)
 {
-    return loss && (loss->config.soft == KDST__SOFT_TEACHER || loss->config.feature);
+    const kdst__feature_loss *feature = loss ? loss->config.feature : NULL;
+    return loss && (loss->config.soft == KDST__SOFT_TEACHER || (feature && !feature->alone));
 }
 
 /* ---- settings of a batch ---- */
@@ -162,7 +163,7 @@ static kdst_status check_handles(kdst_loss *loss, kdst_tensor *student, kdst_ten
             ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: %s NULL", name, student ? "labels are" : "student logits are");
     if (student->base.ctx != ctx || (labels && labels->base.ctx != ctx) || (*teacher && (*teacher)->base.ctx != ctx))
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: a tensor belongs to another context", name);
-    if (loss->config.feature) return kdst__feature_check(loss->config.feature, student, *teacher, labels);
+    if (loss->config.feature) return kdst__feature_check(loss->config.feature, &loss->config.settings, student, *teacher, labels);
     if (!kdst__dtype_is_float(student->dtype) || (*teacher && (*teacher)->dtype != student->dtype))
         return kdst__fail(
             ctx, KDST_STATUS_DTYPE,

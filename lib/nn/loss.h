@@ -42,6 +42,10 @@ struct kdst_loss {
     kdst__loss_classes classes;
 };
 
+/* Creator of a loss of features: checks, options, handle. */
+kdst_status kdst__feature_loss_create(
+    kdst_context *ctx, const kdst__feature_loss *loss, const kdst__schema *schema, const kdst_options *options,
+    kdst_loss **out);
 kdst_status kdst__loss_new(kdst_context *ctx, const kdst__loss_config *config, kdst_loss **out);
 
 /* SHAPE with a message when there are weights of another number of classes. */

@@ -181,6 +181,19 @@ static void add_row(kdst_metrics *m, const kdst_tensor *logits, int64_t row, int
     m->bin_hits[bin] += best == label;
 }
 
+kdst_status kdst__metrics_scores(kdst_tensor *output, kdst_tensor **out)
+{
+    const int64_t time = 0;
+    if (!output || output->rank != 3) {
+        kdst__handle_retain(*out = output);
+        return KDST_STATUS_OK;
+    }
+    if (!kdst__no_grad_push(output->base.ctx)) return kdst__fail_memory(output->base.ctx, "metrics");
+    kdst_status status = kdst_sum(output, &time, 1, 0, out);
+    kdst__no_grad_pop(output->base.ctx);
+    return status;
+}
+
 static kdst_status add_batch(kdst_metrics *m, kdst_tensor *logits, kdst_tensor *labels)
 {
     kdst_tensor *z = NULL, *y = NULL;
@@ -197,9 +210,13 @@ static kdst_status add_batch(kdst_metrics *m, kdst_tensor *logits, kdst_tensor *
 
 kdst_status kdst_metrics_add(kdst_metrics *metrics, kdst_tensor *logits, kdst_tensor *labels)
 {
+    kdst_tensor *scores = NULL;
     if (!metrics) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(metrics->base.ctx);
-    return add_batch(metrics, logits, labels);
+    kdst_status status = kdst__metrics_scores(logits, &scores);
+    if (!status) status = add_batch(metrics, scores, labels);
+    kdst__handle_release(scores);
+    return status;
 }
 
 /* Makes room for a model with more outputs than the data has classes; no sample has been added yet. */
@@ -229,14 +246,16 @@ static kdst_status add_epoch(const char *function, kdst_metrics *m, kdst_layer *
 {
     kdst_status status = kdst_loader_set_epoch(loader, kdst_loader_get_epoch(loader));
     while (!status && !(status = kdst__check_cancelled(m->base.ctx, function))) {
-        kdst_tensor *x = NULL, *y = NULL, *logits = NULL;
+        kdst_tensor *x = NULL, *y = NULL, *output = NULL, *logits = NULL;
         status = kdst_loader_next(loader, &x, &y);
         bool end = !x;
-        if (!status && !end) status = kdst_layer_run(model, x, &logits);
+        if (!status && !end) status = kdst_layer_run(model, x, &output);
+        if (!status && !end) status = kdst__metrics_scores(output, &logits);
         if (!status && !end && widens && !m->count && logits->rank == 2 && logits->shape[1] > m->classes)
             status = widen(m, function, logits->shape[1]);
         if (!status && !end) status = add_batch(m, logits, y);
         kdst__handle_release(logits);
+        kdst__handle_release(output);
         kdst__handle_release(y);
         kdst__handle_release(x);
         if (end) break;

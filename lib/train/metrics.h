@@ -30,6 +30,9 @@ struct kdst_metrics {
 kdst_status kdst__metrics_add_loader(
     const char *function, kdst_metrics *metrics, kdst_layer *model, kdst_loader *loader, bool widens);
 
+/* What a class is chosen by: logits [B, K] themselves, or the sums over time of a spiking network's output [T, B, K]; not recorded. */
+kdst_status kdst__metrics_scores(kdst_tensor *output, kdst_tensor **out);
+
 /* How many rows of contiguous logits [B, K] have their largest element (the first of equal ones) at the label. */
 int64_t kdst__metrics_count_hits(kdst_tensor *logits, kdst_tensor *labels);
 

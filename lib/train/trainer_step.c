@@ -134,13 +134,16 @@ static kdst_status learn_once(kdst_trainer *t, const batch *b, bool weighted, gr
 {
     pass p = {.value = NAN};
     int64_t n = kdst_tensor_get_size(b->x, 0);
+    kdst_tensor *scores = NULL;
     kdst_status status = forward(t, b, &p);
     if (!status) status = backward(p.loss, weighted ? (double)n : 1);
+    if (!status) status = kdst__metrics_scores(p.logits, &scores);
     if (!status) {
-        g->hits += kdst__metrics_count_hits(p.logits, b->weight < 0.5 ? b->others : b->y);
+        g->hits += kdst__metrics_count_hits(scores, b->weight < 0.5 ? b->others : b->y);
         g->samples += n;
         g->loss_sum += p.value * (double)n;
     }
+    kdst__handle_release(scores);
     pass_release(&p);
     return status;
 }
