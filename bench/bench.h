@@ -63,7 +63,7 @@ typedef struct bench_settings {
 enum { BENCH_MIN_RUNS = 3, BENCH_MAX_RUNS = 100000 };
 
 /* kinds_*.c */
-extern const bench_kind bench_step, bench_inference, bench_layer;
+extern const bench_kind bench_step, bench_inference, bench_layer, bench_spiking_step;
 extern const bench_kind bench_product, bench_convolution, bench_convolution_backward, bench_norm, bench_norm_backward,
     bench_pool, bench_pool_backward, bench_softmax, bench_loss, bench_update, bench_clip;
 

@@ -19,6 +19,7 @@
    .make = make_},
 #define STEP(name, model, shape) NETWORK(name, bench_step, model, NULL, 4, shape)
 #define BY_HAND(name, make, shape) NETWORK(name, bench_step, NULL, make, 4, shape)
+#define SPIKING(name_, model_, shape_, padding_) IMAGES(#name_, bench_spiking_step, shape_, .model = model_, .padding = padding_)
 #define INFER(name, model, shape) NETWORK(name, bench_inference, model, NULL, 4, shape)
 #define LAYER(name, make, rank, shape) NETWORK(name, bench_layer, NULL, make, rank, shape)
 #define PRODUCT(name_, dtype_, m, n, k)                                                                                \

@@ -80,6 +80,16 @@ KDST_API KDST_NODISCARD kdst_status kdst_layer_spiking_conv2d_create(
 KDST_API KDST_NODISCARD kdst_status
 kdst_layer_over_time_create(kdst_context *ctx, kdst_layer *inner, kdst_layer **out);
 
+/** Layer of kdst_synapse: input and output [T, ...]; no parameters.
+ *
+ *  @param      ctx      the context; retained by the layer
+ *  @param      options  nullable; schema "synapse", as kdst_synapse
+ *  @param[out] out      new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, option), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status
+kdst_layer_synapse_create(kdst_context *ctx, const kdst_options *options, kdst_layer **out);
+
 /** Sum pooling, theta times the sum of each window, for [T, N, C, H, W]; no neurons and no parameters. Windows that do not fit are left out.
  *
  *  @param      ctx      the context; retained by the layer
@@ -113,6 +123,25 @@ kdst_layer_spiking_dropout_create(kdst_context *ctx, double rate, const kdst_opt
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status
 kdst_spike_dropout(kdst_tensor *x, kdst_tensor *keep, double rate, kdst_tensor **out);
+
+/** A whole network from the notation of the papers, a kdst_layer_sequential_create of the layers above.
+ *
+ *  Parts are joined by dashes: nCk, n channels by kernels of k x k; Pk, sum pooling of k x k; n, n neurons, fully connected:
+ *  "32C5-P2-64C5-P2-1024-10". Layers are called conv_1, pooling_1, hidden_1, dropout_1 and so on, the last one output. Input
+ *  [N, C, H, W], the same at every step, or [T, N, C, H, W], which passes a synapse first (layer input); output [T, N, K].
+ *
+ *  @param      ctx           the context; retained by the layer
+ *  @param      architecture  the notation, copied
+ *  @param      neuron        retained; of all layers, its tau_s is the input's, too
+ *  @param      options       nullable; schema "spiking_network": channels = 1, image_size = 28, input "static" | "sequence" = "static",
+ *                            steps = 5 (T of a static input), padding = 0 and weight_scale (0,1000] = 1 of convolutions, linear_scale
+ *                            (0,1000] = 1, theta = 1.1 of pooling, dropout [0,1) = 0 behind each layer with neurons but the last (behind its
+ *                            pooling where there is one), dropout_unit "row" | "element" = "row", dtype "float32" | "float64"
+ *  @param[out] out           new; released with kdst_layer_release
+ *  @status INVALID_ARGUMENT (NULL, another context, notation, option, sizes that do not fit), SHAPE (too large), OUT_OF_MEMORY
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_spiking_network_create(
+    kdst_context *ctx, const char *architecture, kdst_neuron *neuron, const kdst_options *options, kdst_layer **out);
 
 /* ---- losses ---- */
 

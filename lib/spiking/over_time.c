@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layers without neurons over time: any layer at every step, sum pooling, dropout with one mask for all steps.
+/* Layers without neurons over time: any layer at every step, the synapse, sum pooling, dropout with one mask for all steps.
  *
  * Sum pooling as the official code of TSSL-BP has it: theta times the sum, not the mean, of each window, channel by channel. Its dropout
  * draws one bit for a row of a map, (n, c, h), because it reshapes maps so that rows look like channels; `unit` element draws one
@@ -50,6 +50,30 @@ kdst_status kdst_layer_over_time_create(kdst_context *ctx, kdst_layer *inner, kd
         *out = layer;
     else
         kdst_layer_release(layer);
+    return status;
+}
+
+/* ---- synapse ---- */
+
+typedef struct synapse {
+    kdst_layer base;
+    kdst__synapse_attrs attrs;
+} synapse;
+
+static kdst_status run_synapse(kdst_layer *layer, kdst_tensor *x, kdst_tensor **out)
+{
+    return kdst__synapse_run(x, &((const synapse *)layer)->attrs, out);
+}
+
+static const kdst__layer_kind synapse_kind = {.name = "synapse", .bytes = sizeof(synapse), .run = run_synapse};
+
+kdst_status kdst_layer_synapse_create(kdst_context *ctx, const kdst_options *options, kdst_layer **out)
+{
+    kdst__synapse_attrs attrs;
+    kdst_status status = kdst__layer_begin(ctx, "synapse", out);
+    if (status == KDST_STATUS_OK) status = kdst__options_parse(ctx, "synapse", &kdst__schema_synapse, options, &attrs);
+    if (status == KDST_STATUS_OK) status = kdst__layer_new(ctx, &synapse_kind, out);
+    if (status == KDST_STATUS_OK) ((synapse *)*out)->attrs = attrs;
     return status;
 }
 
