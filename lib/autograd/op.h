@@ -78,6 +78,7 @@ struct kdst__op {
      * float32 of rank 4. The other inputs of the mask are then made blocked, but for those in `plain_too`. */
     uint32_t blocked_inputs, plain_too;
     bool (*blocks)(const kdst__call *call); /* nullable; asked after the shape rule */
+    bool folds;     /* blocked tensors may have more than four axes: all in front of the last three count images */
     bool plain_out; /* the result is plain whatever call->blocked, which then is that of the inputs */
     /* Inputs whose gradient backward writes where call->fresh says so, in rising order; and of those, whose new gradient may be in d_out's
      * own memory, which is then lost. */

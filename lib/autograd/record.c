@@ -280,15 +280,22 @@ static kdst_status take_inputs(kdst__call *call, kdst_tensor *const *inputs)
     return KDST_STATUS_OK;
 }
 
+static bool rank_fits(const kdst__op *op, int32_t rank)
+{
+    return op->folds ? rank >= 4 : rank == 4;
+}
+
 /* Whether the result lies in blocked channels; then the inputs that go with it do, else none. */
 static kdst_status settle_layout(kdst__call *call)
 {
     const kdst__op *op = call->op;
     if (!op->blocked_inputs) return KDST_STATUS_OK;
-    bool any = false;
-    for (int32_t i = 0; i < call->count; i++)
-        any |= kdst__op_mask(op->blocked_inputs, i) && call->inputs[i] && kdst__tensor_blocked(call->inputs[i]);
-    bool fits = op->plain_out || (call->dtype == KDST_DTYPE_FLOAT32 && call->rank == 4);
+    bool any = false, fits = op->plain_out || (call->dtype == KDST_DTYPE_FLOAT32 && rank_fits(op, call->rank));
+    for (int32_t i = 0; i < call->count; i++) {
+        if (!kdst__op_mask(op->blocked_inputs, i) || !call->inputs[i] || !kdst__tensor_blocked(call->inputs[i])) continue;
+        any = true;
+        fits &= rank_fits(op, call->inputs[i]->rank);
+    }
     for (int32_t i = 0; i < call->rank; i++)
         fits &= call->shape[i] > 0;
     call->blocked = fits && (op->blocks ? op->blocks(call) : any);
@@ -310,7 +317,7 @@ static kdst_status make_out(kdst__call *call)
 {
     if (call->op->makes_out) return KDST_STATUS_OK;
     if (call->blocked && !call->op->plain_out)
-        return kdst__tensor_new_blocked(call->ctx, call->op->name, call->shape, &call->out);
+        return kdst__tensor_new_blocked(call->ctx, call->op->name, call->rank, call->shape, &call->out);
     return kdst__tensor_new(call->ctx, call->op->name, call->dtype, call->rank, call->shape, false, &call->out);
 }
 

@@ -162,7 +162,7 @@ static kdst_status new_grad(pass *p, const kdst__edge *edge, bool blocked, bool 
     const int32_t rank = edge->node ? edge->node->rank : edge->leaf->rank;
     const int64_t *shape = edge->node ? edge->node->shape : edge->leaf->shape;
     if (!blocked) return kdst__tensor_new(p->ctx, "backward", dtype, rank, shape, zero, out);
-    kdst_status status = kdst__tensor_new_blocked(p->ctx, "backward", shape, out);
+    kdst_status status = kdst__tensor_new_blocked(p->ctx, "backward", rank, shape, out);
     if (!status && zero) memset((*out)->storage->data, 0, (*out)->storage->bytes);
     return status;
 }

@@ -186,7 +186,7 @@ static kdst_status run_blocked(
         .activation = step->sum > 0 && addend == NULL ? KDST__FUSED_NONE : step->activation,
         .addend = addend == NULL ? NULL : kdst__tensor_data(addend)};
     kdst_status status =
-        kdst__tensor_new_blocked(ctx, "conv2d", (int64_t[]){shape->n, shape->o, shape->p, shape->q}, out);
+        kdst__tensor_new_blocked(ctx, "conv2d", 4, (int64_t[]){shape->n, shape->o, shape->p, shape->q}, out);
     if (status != KDST_STATUS_OK) return status;
     if (kdst__conv_blocked_forward_packed(
             kdst__tensor_compute(x), shape, !kdst__tensor_blocked(x), kdst__tensor_data(x),

@@ -3,22 +3,33 @@
 #include "compute/blocked.h"
 #include "tensor/storage.h"
 
-kdst_status kdst__tensor_new_blocked(kdst_context *ctx, const char *function, const int64_t *shape, kdst_tensor **out)
+/* Images: all axes but the last three. */
+static int64_t images(int32_t rank, const int64_t *shape)
 {
+    int64_t n = 1;
+    for (int32_t i = 0; i < rank - 3; i++)
+        n *= shape[i];
+    return n;
+}
+
+kdst_status kdst__tensor_new_blocked(
+    kdst_context *ctx, const char *function, int32_t rank, const int64_t *shape, kdst_tensor **out)
+{
+    const int64_t *last = shape + rank - 3;
     size_t plain;
     *out = NULL;
-    kdst_status status = kdst__tensor_check(ctx, function, KDST_DTYPE_FLOAT32, 4, shape, &plain);
+    kdst_status status = kdst__tensor_check(ctx, function, KDST_DTYPE_FLOAT32, rank, shape, &plain);
     if (status) return status;
     if (plain > INT64_MAX / 64) return kdst__fail_memory(ctx, function); /* up to 16 channels take the place of one */
-    int64_t s = shape[2] * shape[3];
-    int64_t count = kdst__blocked_count(kdst__slot_get(ctx, KDST__SLOT_COMPUTE), shape[0], shape[1], s);
+    int64_t n = images(rank, shape), s = last[1] * last[2];
+    int64_t count = kdst__blocked_count(kdst__slot_get(ctx, KDST__SLOT_COMPUTE), n, last[0], s);
     kdst__storage *storage = kdst__storage_create(kdst__context_memory(ctx), (size_t)count * sizeof(float), false);
     if (!storage) return kdst__fail_memory(ctx, function);
     storage->blocked = true;
-    storage->n = shape[0];
-    storage->c = shape[1];
+    storage->n = n;
+    storage->c = last[0];
     storage->s = s;
-    status = kdst__tensor_on(ctx, function, storage, KDST_DTYPE_FLOAT32, 4, shape, NULL, 0, out);
+    status = kdst__tensor_on(ctx, function, storage, KDST_DTYPE_FLOAT32, rank, shape, NULL, 0, out);
     kdst__storage_release(storage);
     return status;
 }
@@ -48,10 +59,10 @@ kdst_status kdst__tensor_to_blocked(const char *function, kdst_tensor *t, kdst_t
     kdst_tensor *plain, *copy = NULL;
     kdst_status status = kdst__tensor_to_contiguous(function, t, &plain);
     if (status) return status;
-    status = kdst__tensor_new_blocked(t->base.ctx, function, t->shape, &copy);
+    status = kdst__tensor_new_blocked(t->base.ctx, function, t->rank, t->shape, &copy);
     if (!status)
         kdst__blocked_from_plain(
-            kdst__tensor_compute(t), t->shape[0], t->shape[1], t->shape[2] * t->shape[3], kdst__tensor_data(plain),
+            kdst__tensor_compute(t), copy->storage->n, copy->storage->c, copy->storage->s, kdst__tensor_data(plain),
             kdst__tensor_data(copy));
     kdst__handle_release(plain);
     *out = copy;

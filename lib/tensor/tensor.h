@@ -54,7 +54,8 @@ static inline void *kdst__tensor_data(const kdst_tensor *t)
 
 /* ---- blocked channels (compute/blocked.h) ----
  *
- * A result of rank 4 may lie in blocked channels; its shape and strides are those of a plain tensor all the same. Whoever reads elements
+ * A result of rank 4, or of more where all axes but the last three count images, may lie in blocked channels; its shape and strides are
+ * those of a plain tensor all the same. Whoever reads elements
  * makes it plain first, unless he knows both layouts: kdst__tensor_need_data does that for public functions, kdst__op_run for
  * operations without blocked inputs. A tensor becomes plain in place, for all tensors on its storage, and
  * never blocked again, so memory that has been handed out stays where it is.
@@ -63,9 +64,9 @@ static inline bool kdst__tensor_blocked(const kdst_tensor *t)
 {
     return t->storage->blocked;
 }
-/* New tensor in blocked channels, not cleared: float32, rank 4, some elements. */
-kdst_status
-kdst__tensor_new_blocked(kdst_context *ctx, const char *function, const int64_t *shape, kdst_tensor **out);
+/* New tensor in blocked channels, not cleared: float32, rank 4 or more, some elements. */
+kdst_status kdst__tensor_new_blocked(
+    kdst_context *ctx, const char *function, int32_t rank, const int64_t *shape, kdst_tensor **out);
 kdst_status kdst__tensor_make_plain(const char *function, const kdst_tensor *t);
 /* New reference to t when it is blocked, else a blocked copy (no record). */
 kdst_status kdst__tensor_to_blocked(const char *function, kdst_tensor *t, kdst_tensor **out);

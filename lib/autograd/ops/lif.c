@@ -68,9 +68,10 @@ static void free_gain(const kdst__call *call, double *gain)
     kdst__free(kdst__context_memory(call->ctx), gain, gain ? (size_t)a->steps * sizeof *gain : 0);
 }
 
+/* Of one step; in blocked channels with the zeros behind the last one, which stay at rest. */
 static int64_t neurons(const kdst_tensor *psc)
 {
-    return kdst__tensor_count(psc) / psc->shape[0];
+    return kdst__tensor_room(psc) / psc->shape[0];
 }
 
 static kdst_status forward(kdst__call *call)
@@ -113,6 +114,8 @@ const kdst__op kdst__op_lif = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .blocked_inputs = 1,
+    .folds = true,
     .keep_inputs = 1,
     .surrogate = true,
     KDST__DOMAIN(-1, 2)};

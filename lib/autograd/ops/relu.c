@@ -44,7 +44,7 @@ kdst__fused_gradient(const char *name, int32_t activation, const kdst_tensor *y,
     if (kdst__handle_references(dy) == 1 && atomic_load(&dy->storage->references) == 1)
         kdst_tensor_retain(*out = dy);
     else if (kdst__tensor_blocked(dy))
-        status = kdst__tensor_new_blocked(dy->base.ctx, name, dy->shape, out);
+        status = kdst__tensor_new_blocked(dy->base.ctx, name, dy->rank, dy->shape, out);
     else
         status = kdst__tensor_new_like(name, dy, false, out);
     if (status == KDST_STATUS_OK)

@@ -5,6 +5,7 @@
  * otherwise. dx.flat[i] += dy.flat[i]. Any element type; recorded for floating point.
  */
 #include "autograd/ops.h"
+#include "tensor/storage.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -55,10 +56,20 @@ static kdst_status shape(kdst__call *call)
     return KDST_STATUS_OK;
 }
 
+/* Images in blocked channels stay so when only the axes that count them change. */
+static bool keeps_images(const kdst__call *call)
+{
+    const kdst_tensor *x = call->inputs[0];
+    return kdst__tensor_blocked(x) && x->rank >= 4 && call->rank >= 4 &&
+        !memcmp(x->shape + x->rank - 3, call->shape + call->rank - 3, 3 * sizeof *x->shape);
+}
+
 static kdst_status forward(kdst__call *call)
 {
-    kdst_tensor *x = NULL;
-    kdst_status status = kdst__tensor_to_contiguous("reshape", call->inputs[0], &x);
+    kdst_tensor *x = call->inputs[0];
+    if (call->blocked)
+        return kdst__tensor_on(call->ctx, "reshape", x->storage, x->dtype, call->rank, call->shape, NULL, 0, &call->out);
+    kdst_status status = kdst__tensor_to_contiguous("reshape", x, &x);
     if (status != KDST_STATUS_OK) return status;
     int64_t stride[KDST__MAX_RANK], run = 1;
     for (int32_t i = call->rank - 1; i >= 0; i--) {
@@ -75,7 +86,7 @@ static kdst_status backward(kdst__call *call)
     kdst_tensor *dx = call->d_inputs[0], *dy = call->d_out;
     if (dx != NULL)
         kdst__add_into(
-            kdst__tensor_compute(dx), dx->dtype, kdst__tensor_count(dx), 1, kdst__tensor_data(dy),
+            kdst__tensor_compute(dx), dx->dtype, kdst__tensor_room(dx), 1, kdst__tensor_data(dy),
             kdst__tensor_data(dx));
     return KDST_STATUS_OK;
 }
@@ -92,6 +103,9 @@ const kdst__op kdst__op_reshape = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .blocked_inputs = 1,
+    .folds = true,
+    .blocks = keeps_images,
     KDST__DOMAIN(-1, 1)};
 
 kdst_status kdst_reshape(kdst_tensor *x, int64_t rank, const int64_t *shape_wanted, kdst_tensor **out)

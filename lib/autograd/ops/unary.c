@@ -169,7 +169,13 @@ static const kdst__schema elu_shown = {"elu", elu_options, KDST__COUNT(elu_optio
 static const kdst__schema clamp_shown = {"clamp", clamp_options, KDST__COUNT(clamp_options), NULL, 0};
 
 const kdst__op kdst__op_add_scalar = {UNARY(add_scalar, ADD), READS_NOTHING, ONE_NUMBER(scalar), KDST__DOMAIN(-1, 1)};
-const kdst__op kdst__op_mul_scalar = {UNARY(mul_scalar, MUL), READS_NOTHING, ONE_NUMBER(scalar), KDST__DOMAIN(-1, 1)};
+/* A factor that is not finite makes something of the zeros. */
+static bool finite_factor(const kdst__call *call)
+{
+    return kdst__tensor_blocked(call->inputs[0]) && isfinite(((const scalar *)call->attrs)->scalar);
+}
+const kdst__op kdst__op_mul_scalar = {
+    UNARY(mul_scalar, MUL), READS_NOTHING, KEEPS_ZERO, .blocks = finite_factor, ONE_NUMBER(scalar), KDST__DOMAIN(-1, 1)};
 const kdst__op kdst__op_pow = {UNARY(pow, POW), READS_X, ONE_NUMBER(power), KDST__DOMAIN(0.3, 2)};
 const kdst__op kdst__op_leaky_relu = {
     UNARY(leaky_relu, LEAKY_RELU), READS_X, ONE_NUMBER(leaky), .low = -1, .high = 1, .kink = 0};

@@ -137,22 +137,14 @@ void KDST__KERNEL(spike_slope)(int32_t function, double k, int64_t n, const real
 
 /* ---- backward ---- */
 
-INLINE int any(ivec mask)
-{
-    integer all = 0;
-    for (int64_t i = 0; i < LANES; i++)
-        all |= mask[i];
-    return all != 0;
-}
-
 /* Slope of 1 / (1 + exp((V - u) / width)), its argument held within 8. */
 INLINE vec quiet_slope(const kdst__lif *p, vec u)
 {
-    vec z = (vsplat((real)p->threshold) - u) / (real)p->width;
+    vec z = (vsplat((real)p->threshold) - u) * (real)(1 / p->width);
     z = vselect((ivec)(z > 8), vsplat(8), z);
     z = vselect((ivec)(z < -8), vsplat(-8), z);
     const vec e = vexp(z);
-    return e / ((1 + e) * (1 + e) * (real)p->width);
+    return e * (real)(1 / p->width) / ((1 + e) * (1 + e));
 }
 
 /* What leaves at a step by TSSL-BP; *next: D of the step behind, then of this one. */
@@ -165,7 +157,6 @@ INLINE vec step_tssl(const kdst__lif *p, vec f, vec u, vec d, vec a, ivec fired,
     *next = vselect(fired, h * (f + (real)p->leak * u * *next), (real)(1 - p->leak) * *next);
     if (!p->silent) return *next;
     const ivec quiet = (ivec)(a < vsplat((real)p->quiet));
-    if (!any(quiet)) return *next;
     return vselect(quiet, f * quiet_slope(p, u), *next);
 }
 
