@@ -22,7 +22,7 @@ import sys
 
 import measure
 
-CASES = ('mlp', 'lenet', 'resnet20', 'resnet18', 'mobilenetv2', 'shufflenetv2', 'depthwise', 'lstm')
+CASES = ('mlp', 'lenet', 'resnet20', 'resnet18', 'mobilenetv2', 'shufflenetv2', 'depthwise', 'lstm', 'tssl_mlp', 'tssl_cnn')
 BLIS = '/usr/lib/%s-linux-gnu/blis-openmp' % platform.machine()
 READ_BY_BLAS = ('OPENBLAS_CORETYPE', 'BLIS_ARCH_TYPE')
 

@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as f
 
+import spiking
+
 CLASSES = 10
 
 
@@ -126,6 +128,8 @@ STEPS = {
     'mobilenetv2': (mobilenetv2, (3, 32, 32), 64, 2254090),
     'shufflenetv2': (shufflenetv2, (3, 32, 32), 64, 1268646),
 }
+# Case -> spiking network.
+SPIKING = {'tssl_mlp': spiking.mlp, 'tssl_cnn': spiking.cnn}
 # Case -> layer, shape of its input.
 LAYERS = {
     'depthwise': (lambda: nn.Conv2d(64, 64, 3, padding=1, groups=64), (64, 64, 32, 32)),
@@ -135,6 +139,8 @@ LAYERS = {
 
 def training_step(case, channels_last):
     """One step as a function: zero_grad, forward, cross-entropy, backward, SGD with momentum and weight decay."""
+    if case in SPIKING:
+        return spiking.training_step(SPIKING[case], 50, channels_last)
     make, shape, batch, parameters = STEPS[case]
     model, images, labels = make().train(), torch.randn(batch, *shape), torch.arange(batch) % CLASSES
     found = sum(p.numel() for p in model.parameters())

@@ -27,7 +27,7 @@ import tempfile
 import bench_torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STEPS = ['resnet18', 'resnet20', 'lenet', 'mlp', 'mobilenetv2', 'shufflenetv2']
+STEPS = ['resnet18', 'resnet20', 'lenet', 'mlp', 'mobilenetv2', 'shufflenetv2', 'tssl_mlp', 'tssl_cnn']
 INFERENCES = {'resnet18_infer1': '1x3x32x32', 'resnet18_infer64': '64x3x32x32'}
 BY_HAND = '_by_hand'
 OURS = 'libkdst'
