@@ -156,8 +156,34 @@ static kdst_tensor *looked_at(net *n)
 }
 
 typedef kdst_tensor *(*net_fn)(net *);
-static const net_fn nets[] = {
-    chain, strided, residual, onto_itself, joined, shuffled, mixed, twice, pooled, looked_at};
+/* Images counted by two axes: views that keep the layout, and operations on five axes, of which most do not. */
+static kdst_tensor *unfolded(net *n)
+{
+    kdst_tensor *image = conv(n, n->x, n->a, 1, 1), *series, *y;
+    ONE(kdst_reshape, image, 5, ((int64_t[]){1, 2, 52, 6, 5}));
+    series = y;
+    ONE(kdst_relu, series);
+    ONE(kdst_mul_scalar, y, 1.5);
+    ONE(kdst_concat, ((kdst_tensor *[]){y, series}), 2, 1);
+    ONE(kdst_reshape, y, 4, ((int64_t[]){4, 52, 6, 5}));
+    return conv(n, y, n->b, 1, 1);
+}
+
+/* The same, read by an operation of another shape in between, and another view of it afterwards. */
+static kdst_tensor *unfolded_and_read(net *n)
+{
+    kdst_tensor *image = conv(n, n->x, n->a, 1, 1), *series, *sum, *y;
+    ONE(kdst_reshape, image, 6, ((int64_t[]){2, 1, 1, 52, 6, 5}));
+    series = y;
+    ONE(kdst_sum, series, ((int64_t[]){0}), 1, 1);
+    sum = y;
+    ONE(kdst_add, series, sum);
+    ONE(kdst_reshape, y, 4, ((int64_t[]){2, 52, 5, 6}));
+    return conv(n, y, n->b, 1, 1);
+}
+
+static const net_fn nets[] = {chain, strided, residual, onto_itself, joined,   shuffled,
+                              mixed, twice,   pooled,   looked_at,   unfolded, unfolded_and_read};
 enum { NETS = sizeof nets / sizeof *nets };
 
 static void begin(net *n, kdst_dtype dtype)
