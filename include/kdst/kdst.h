@@ -29,6 +29,7 @@
 #include <kdst/ops.h>
 #include <kdst/optimizer.h>
 #include <kdst/options.h>
+#include <kdst/plasticity.h>
 #include <kdst/pooling.h>
 #include <kdst/reduction.h>
 #include <kdst/schedule.h>

@@ -14,6 +14,7 @@
 #include "compute/conv_direct.h"
 #include "compute/compute.h"
 #include "compute/lif.h"
+#include "compute/plasticity.h"
 #include "compute/winograd.h"
 
 /* Windows of an image as a matrix [C T, N I J]: row (c, t) is tap t of channel c, column (n, i, j) a position; the
