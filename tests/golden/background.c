@@ -105,6 +105,12 @@ static bool run_kind(background_case *c, const char *kind)
         run_mutual_schedule(c);
     else if (!strcmp(kind, "teacher_ensemble"))
         run_ensemble(c);
+    else if (!strcmp(kind, "stdp"))
+        run_stdp(c);
+    else if (!strcmp(kind, "stdp_window"))
+        run_stdp_window(c);
+    else if (!strcmp(kind, "srdp"))
+        run_srdp(c);
     else
         return false;
     return true;

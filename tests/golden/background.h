@@ -39,5 +39,8 @@ void run_relational(background_case *c, const char *kind);
 void run_mutual(background_case *c);
 void run_mutual_schedule(background_case *c);
 void run_ensemble(background_case *c);
+void run_stdp(background_case *c);
+void run_stdp_window(background_case *c);
+void run_srdp(background_case *c);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "compute/class_loss.h"
 #include "compute/compute.h"
+#include "compute/plasticity.h"
 #include "compute/soft_loss.h"
 
 /* gemm.c: c += a b; size[i] for the element c[i]. */
@@ -139,5 +140,10 @@ void reference_normalize(
 void reference_normalize_backward(
     int64_t outer, int64_t n, int64_t inner, double eps, int32_t null_gradient, const double *y, const double *dy,
     const double *lengths, double *dx, double *size);
+
+/* plasticity.c: size[i]: absolute values of what is summed up. */
+void reference_plasticity(
+    const kdst__plasticity *p, int64_t samples, int64_t m, int64_t n, const double *up_post,
+    const double *up_pre, const double *down_post, const double *down_pre, double *w, double *size);
 
 #endif
