@@ -3,17 +3,13 @@
 #include "images.h"
 
 #include "files.h"
+#include "setup.h"
 
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
 
-static bool explain(const char *program, kdst_context *ctx, const char *what, kdst_status status)
-{
-    const char *message = kdst_context_message(ctx);
-    fprintf(stderr, "%s: %s: %s\n", program, what, *message ? message : kdst_status_name(status));
-    return false;
-}
+enum { HOLDOUT_SEED = 20, SUBSET_SEED = 21 };
 
 /* ---- IDX ---- */
 
@@ -38,7 +34,7 @@ static int load_idx(const char *program, kdst_context *ctx, const char *folder, 
         return -1;
     }
     kdst_status status = kdst_dataset_load_idx(ctx, images, labels, NULL, out);
-    if (status) explain(program, ctx, images, status);
+    if (status) explain_status(program, ctx, images, status);
     return status ? -1 : 1;
 }
 
@@ -86,7 +82,7 @@ static int load_cifar(const char *program, kdst_context *ctx, const char *folder
     if (!files.gl_pathc) return 0;
     kdst_status status = load_kind(ctx, "cifar100", &files, out);
     if (status == KDST_STATUS_FORMAT) status = load_kind(ctx, "cifar10", &files, out);
-    if (status) explain(program, ctx, files.gl_pathv[0], status);
+    if (status) explain_status(program, ctx, files.gl_pathv[0], status);
     globfree(&files);
     return status ? -1 : 1;
 }
@@ -100,4 +96,50 @@ bool load_images(const char *program, kdst_context *ctx, const char *folder, boo
             stderr, "%s: no %s images in %s; --data names the folder with the files of (Fashion-)MNIST or CIFAR\n",
             program, training ? "training" : "test", folder);
     return found == 1;
+}
+
+/* ---- both sets ---- */
+
+/* Keeps `count` class-balanced samples of a data set; 0 keeps all. */
+static bool keep(const char *program, kdst_context *ctx, const char *what, int64_t count, kdst_dataset **data)
+{
+    kdst_dataset *first = NULL, *rest = NULL;
+    if (!count || count >= kdst_dataset_get_count(*data)) return true;
+    kdst_status status = kdst_dataset_create_split(*data, count, SUBSET_SEED, &first, &rest);
+    if (status) return explain_status(program, ctx, what, status);
+    kdst_dataset_release(rest);
+    kdst_dataset_release(*data);
+    *data = first;
+    return true;
+}
+
+static bool hold_out(const char *program, kdst_context *ctx, int64_t count, kdst_dataset **train, kdst_dataset **test)
+{
+    kdst_dataset *rest = NULL;
+    if (count >= kdst_dataset_get_count(*train)) {
+        fprintf(
+            stderr, "%s: --holdout is %lld of %lld training images\n", program, (long long)count,
+            (long long)kdst_dataset_get_count(*train));
+        return false;
+    }
+    kdst_status status = kdst_dataset_create_split(*train, count, HOLDOUT_SEED, test, &rest);
+    if (status) return explain_status(program, ctx, "--holdout", status);
+    kdst_dataset_release(*train);
+    *train = rest;
+    return true;
+}
+
+bool take_subsets(const char *program, kdst_context *ctx, const image_counts *counts, kdst_dataset **train, kdst_dataset **test)
+{
+    return (!counts->holdout || hold_out(program, ctx, counts->holdout, train, test)) &&
+        keep(program, ctx, "--train-count", counts->train, train) && keep(program, ctx, "--test-count", counts->test, test);
+}
+
+bool load_image_sets(
+    const char *program, kdst_context *ctx, const char *folder, const image_counts *counts, kdst_dataset **train,
+    kdst_dataset **test)
+{
+    return load_images(program, ctx, folder, true, train) &&
+        (counts->holdout || load_images(program, ctx, folder, false, test)) &&
+        take_subsets(program, ctx, counts, train, test);
 }

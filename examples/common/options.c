@@ -199,7 +199,8 @@ int options_parse(const option_table *table, int argc, char **argv, void *settin
     while ((code = getopt_long(argc, argv, "", known, NULL)) != -1) {
         bool good = false;
         if (code == HELP_CODE) return print_help(table), 1;
-        if (code == CONFIG_CODE) good = read_config(table, settings, optarg);
+        if (code == CONFIG_CODE)
+            good = (table->configure && table->configure(settings, optarg)) || read_config(table, settings, optarg);
         if (code >= FIRST_CODE)
             good = set_row(table, &table->rows[code - FIRST_CODE], settings, optarg ? optarg : "true");
         if (!good) return fprintf(stderr, "%s: --help lists the options\n", table->program), 2; /* getopt has spoken */

@@ -2,7 +2,7 @@
 /* Options of an experiment driver: one table serves the command line and experiment files (JSON with the same keys).
  *
  * An experiment file is an object such as {"student": "mlp", "epochs": 20, "seeds": [1, 2], "flip": true}. It is read by
- * --config FILE, where it stands among the other options: what comes later wins. options_write writes all options back, with
+ * --config FILE (a driver may also know some by name), where it stands among the other options: what comes later wins. options_write writes all options back, with
  * "made_by" (versions), which reading passes over, so that a run can be repeated from its result folder.
  */
 #ifndef COMMON_OPTIONS_H
@@ -41,6 +41,7 @@ typedef struct option_table {
     const char *const *help; /* parts of the text, closed by NULL: C compilers need not take long strings */
     const option_row *rows;
     int count;
+    bool (*configure)(void *settings, const char *name); /* nullable: --config of a name instead of a file; false: not known */
 } option_table;
 
 /* 0: go on; 1: --help was answered; 2: something is wrong (explained on standard error). */

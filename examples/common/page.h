@@ -16,6 +16,9 @@ typedef struct page {
 void page_add(page *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Text: & < > " ' are escaped. */
 void page_text(page *p, const char *text);
+/* The page up to and with its heading, in the style of the drivers' reports; page_end closes it. */
+void page_begin(page *p, const char *title, const char *heading);
+void page_end(page *p);
 void page_free(page *p);
 
 #endif

@@ -8,80 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOLDOUT_SEED = 20, SUBSET_SEED = 21 };
-
 bool explain_failure(kdst_context *ctx, const char *what, kdst_status status)
 {
-    const char *message = kdst_context_message(ctx);
-    fprintf(stderr, "distill: %s: %s\n", what, *message ? message : kdst_status_name(status));
-    return false;
-}
-
-/* Keeps `count` class-balanced samples of a data set; 0 keeps all. */
-static bool keep(experiment *e, const char *what, int64_t count, kdst_dataset **data)
-{
-    kdst_dataset *first = NULL, *rest = NULL;
-    if (!count || count >= kdst_dataset_get_count(*data)) return true;
-    kdst_status status = kdst_dataset_create_split(*data, count, SUBSET_SEED, &first, &rest);
-    if (status) return explain_failure(e->ctx, what, status);
-    kdst_dataset_release(rest);
-    kdst_dataset_release(*data);
-    *data = first;
-    return true;
-}
-
-/* With --holdout the test set is never read: a part of the training set stands in for it. */
-static bool load_data(experiment *e)
-{
-    const settings *s = e->settings;
-    if (!load_images("distill", e->ctx, s->data, true, &e->train)) return false;
-    if (s->holdout) {
-        kdst_dataset *rest = NULL;
-        if (s->holdout >= kdst_dataset_get_count(e->train)) {
-            fprintf(stderr, "distill: --holdout is %lld of %lld training images\n", (long long)s->holdout,
-                    (long long)kdst_dataset_get_count(e->train));
-            return false;
-        }
-        kdst_status status = kdst_dataset_create_split(e->train, s->holdout, HOLDOUT_SEED, &e->test, &rest);
-        if (status) return explain_failure(e->ctx, "--holdout", status);
-        kdst_dataset_release(e->train);
-        e->train = rest;
-    } else if (!load_images("distill", e->ctx, s->data, false, &e->test)) {
-        return false;
-    }
-    return keep(e, "--train-count", s->train_count, &e->train) && keep(e, "--test-count", s->test_count, &e->test);
-}
-
-static bool make_context(experiment *e)
-{
-    kdst_options *options = NULL;
-    kdst_status status = kdst_options_create(&options);
-    if (!status && e->settings->threads) status = kdst_options_set_int(options, "threads", e->settings->threads);
-    if (!status) status = kdst_options_set_int(options, "exact_convolution", e->settings->exact);
-    if (!status) status = kdst_context_create(options, &e->ctx);
-    if (status) fprintf(stderr, "distill: no context: %s\n", options ? kdst_options_message(options) : kdst_status_name(status));
-    kdst_options_release(options);
-    return status == KDST_STATUS_OK;
+    return explain_status("distill", ctx, what, status);
 }
 
 /* The result folder with the log and, unless only a report is wanted, the options as they were given. */
 static bool open_folder(experiment *e)
 {
     const settings *s = e->settings;
-    char path[4096];
-    const char *const info[] = {"libkdst", kdst_version(), "compiler", kdst_build_info("compiler"),
-                                "level", kdst_context_get_info(e->ctx, "level"), "gemm", kdst_context_get_info(e->ctx, "gemm"), NULL};
-    if (!make_folder("distill", s->out) || !join_path(path, sizeof path, s->out, "log.jsonl")) return false;
-    e->log = fopen(path, s->resume || s->report_only ? "a" : "w");
-    if (!e->log) fprintf(stderr, "distill: cannot write %s\n", path);
-    return e->log && (s->report_only || settings_write(s, info));
+    const char *versions[VERSION_TEXTS];
+    get_versions(e->ctx, versions);
+    e->log = open_log("distill", s->out, s->resume || s->report_only);
+    return e->log && (s->report_only || settings_write(s, versions));
 }
 
 bool experiment_open(experiment *e, const settings *s)
 {
     *e = (experiment){.settings = s};
-    if (!make_context(e) || (!s->dry_run && !open_folder(e))) return false;
-    if (!load_data(e)) return false;
+    const image_counts counts = {s->train_count, s->test_count, s->holdout};
+    if (!create_context("distill", s->threads, s->exact, &e->ctx) || (!s->dry_run && !open_folder(e))) return false;
+    if (!load_image_sets("distill", e->ctx, s->data, &counts, &e->train, &e->test)) return false;
     kdst_status status = kdst_dataset_get_shape(e->train, e->shape);
     if (!status && e->shape[0] > 4) {
         fprintf(stderr, "distill: images have %lld channels, at most 4 are expected\n", (long long)e->shape[0]);
@@ -94,13 +41,11 @@ bool experiment_open(experiment *e, const settings *s)
 
 bool experiment_close(experiment *e)
 {
-    bool failed = e->log && ferror(e->log);
-    failed = (e->log && fclose(e->log)) || failed;
-    if (failed) fprintf(stderr, "distill: log.jsonl in %s could not be written to its end\n", e->settings->out);
+    bool good = close_log("distill", e->settings->out, e->log);
     kdst_dataset_release(e->train);
     kdst_dataset_release(e->test);
     kdst_context_release(e->ctx);
-    return !failed;
+    return good;
 }
 
 bool make_loader(experiment *e, kdst_dataset *data, bool training, uint64_t seed, kdst_loader **out)

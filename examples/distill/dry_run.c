@@ -8,13 +8,12 @@
 #include "dry_run.h"
 #include "parts.h"
 
+#include "../common/estimate.h"
 #include "../common/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { TIMED_STEPS = 3 };
 
 typedef struct estimate {
     double step, validation; /* seconds */
@@ -48,29 +47,13 @@ static bool time_validation(experiment *e, parts *p, double *out)
     return good;
 }
 
-static bool time_steps(experiment *e, const job *j, parts *p, estimate *out)
-{
-    kdst_event event = 0;
-    out->step = INFINITY;
-    for (int i = 0; i <= TIMED_STEPS && event != KDST_EVENT_EPOCH; i++) {
-        double begun = seconds_now();
-        kdst_status status = kdst_trainer_step(p->trainer, &event);
-        if (status) return explain_failure(e->ctx, j->name, status);
-        double taken = seconds_now() - begun;
-        /* the first fills caches and the last of an epoch validates: they count only when there is no other */
-        bool plain = i && event != KDST_EVENT_EPOCH;
-        if (plain || (event == KDST_EVENT_EPOCH && !isfinite(out->step))) out->step = fmin(out->step, taken);
-    }
-    return true;
-}
-
 static bool measure(experiment *e, const job *j, estimate *out)
 {
     parts p = {.teacher_accuracy = NAN};
     int64_t now;
     job alone = *j;
     if (j->variant == MUTUAL) alone.variant = BASELINE; /* a peer's part of a common step */
-    bool good = make_parts(e, &alone, false, &p) && time_validation(e, &p, &out->validation) && time_steps(e, j, &p, out);
+    bool good = make_parts(e, &alone, false, &p) && time_validation(e, &p, &out->validation) && time_steps("distill", e->ctx, j->name, p.trainer, &out->step);
     if (good) {
         out->steps = epochs_of(e->settings, j) * kdst_loader_get_batches(p.train);
         kdst_status status = kdst_context_get_memory(e->ctx, &now, &out->memory);
@@ -83,16 +66,6 @@ static bool measure(experiment *e, const job *j, estimate *out)
 static double seconds_of(const experiment *e, const job *j, const estimate *t)
 {
     return (double)t->steps * t->step + (double)epochs_of(e->settings, j) * t->validation;
-}
-
-static void print_time(double seconds)
-{
-    if (seconds < 120)
-        printf("%.0f s", ceil(seconds));
-    else if (seconds < 7200)
-        printf("%.0f min", ceil(seconds / 60));
-    else
-        printf("%.1f h", seconds / 3600);
 }
 
 static void print_job(const experiment *e, const job *j, const estimate *t)
@@ -108,22 +81,6 @@ static void print_job(const experiment *e, const job *j, const estimate *t)
     printf("\n");
 }
 
-/* Layers, output shapes, parameters and multiply-adds for one image. */
-static kdst_status print_summary(experiment *e, kdst_layer *model)
-{
-    const int64_t rank = 4, shape[] = {1, e->shape[0], e->shape[1], e->shape[2]};
-    kdst_trace *trace = NULL;
-    int64_t needed = 0;
-    kdst_status status = kdst_trace_create(model, 1, NULL, &rank, shape, NULL, &trace);
-    if (!status) status = kdst_trace_get_summary(trace, NULL, 0, &needed);
-    char *text = status ? NULL : malloc((size_t)needed + 1);
-    if (!status) status = text ? kdst_trace_get_summary(trace, text, needed, NULL) : KDST_STATUS_OUT_OF_MEMORY;
-    if (!status) printf("%s\n", text);
-    free(text);
-    kdst_trace_release(trace);
-    return status;
-}
-
 static bool print_network(experiment *e, bool teacher_net)
 {
     const settings *s = e->settings;
@@ -131,9 +88,9 @@ static bool print_network(experiment *e, bool teacher_net)
     if (!load_model(e, teacher_net, NULL, false, &model)) return false;
     printf("%s %s: %lld parameters\n", teacher_net ? "teacher" : "student", teacher_net ? s->teacher : s->student,
            (long long)kdst_layer_get_parameter_count(model));
-    kdst_status status = print_summary(e, model);
+    bool good = print_summary("distill", e->ctx, model, 4, (const int64_t[]){1, e->shape[0], e->shape[1], e->shape[2]});
     kdst_layer_release(model);
-    return status == KDST_STATUS_OK || explain_failure(e->ctx, "summary", status);
+    return good;
 }
 
 bool dry_run(experiment *e, const job *jobs, int count)

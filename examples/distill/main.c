@@ -14,7 +14,6 @@
 #include "../common/files.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,8 +71,8 @@ static void plan_survey(const settings *s, job *jobs, int *count, uint64_t seed,
 static int make_plan(const settings *s, job *jobs)
 {
     int count = 0;
-    for (int i = 0; i < s->seed_count; i++) {
-        uint64_t seed = s->seeds[i];
+    for (int i = 0; i < s->seeds.count; i++) {
+        uint64_t seed = s->seeds.values[i];
         const bool *v = s->variants;
         bool taught = v[KD] || v[REKD] || v[HINT] || v[ATTENTION] || v[SIMILARITY] || v[RELATIONAL] || v[ENSEMBLE];
         job *student = add_job(s, jobs, &count, BASELINE, false, "baseline", seed);
@@ -93,19 +92,9 @@ static int make_plan(const settings *s, job *jobs)
 
 /* ---- carrying it out ---- */
 
-static kdst_context *interrupted; /* the context that Ctrl-C cancels */
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    kdst_context_cancel(interrupted);
-}
-
 static bool run_plan(experiment *e, const job *jobs, int count, run_record *records, int *done)
 {
-    interrupted = e->ctx;
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
+    catch_interrupts(e->ctx);
     bool good = true;
     *done = 0;
     for (int i = 0; i < count && good; i++) good = check_job(e, &jobs[i]);
@@ -113,8 +102,7 @@ static bool run_plan(experiment *e, const job *jobs, int count, run_record *reco
         good = run_job(e, &jobs[*done], &records[*done]);
         *done += good;
     }
-    signal(SIGINT, SIG_DFL); /* from here on there may be no context to cancel */
-    signal(SIGTERM, SIG_DFL);
+    release_interrupts(); /* from here on there may be no context to cancel */
     return good;
 }
 

@@ -48,7 +48,7 @@ static bool group_make(group *g)
         j->peer = i;
         j->seed = g->first->seed + (uint64_t)i * PEER_SEED;
         snprintf(j->name, sizeof j->name, "mutual%d-%.60s-seed%llu", i + 1, s->student, (unsigned long long)g->first->seed);
-        if (!make_run_paths(g->e, j, &g->parts[i]) || !make_parts(g->e, j, true, &g->parts[i])) return false;
+        if (!make_run_files("distill", s->out, j->name, &g->parts[i].files) || !make_parts(g->e, j, true, &g->parts[i])) return false;
         j->seed = g->first->seed;
         describe_run(g->e, j, &g->records[i]);
         g->records[i].history = calloc((size_t)(epochs * COLUMNS), sizeof *g->records[i].history);
@@ -101,9 +101,9 @@ static bool save(group *g)
     snprintf(text, sizeof text, "%lld %llu %llu %lld", (long long)g->epoch, (unsigned long long)seed, (unsigned long long)stream,
              (long long)kdst_optimizer_get_steps(g->parts[0].optimizer));
     if (!status) status = kdst_state_set_text(state, "position", text);
-    if (!status) status = kdst_state_save(state, g->parts[0].checkpoint);
+    if (!status) status = kdst_state_save(state, g->parts[0].files.checkpoint);
     kdst_state_release(state);
-    return status == KDST_STATUS_OK || explain_failure(g->e->ctx, g->parts[0].checkpoint, status);
+    return status == KDST_STATUS_OK || explain_failure(g->e->ctx, g->parts[0].files.checkpoint, status);
 }
 
 static kdst_status get_peer(group *g, int i, kdst_state *state, int64_t steps)
@@ -134,7 +134,7 @@ static kdst_status get_peer(group *g, int i, kdst_state *state, int64_t steps)
 /* Goes on after the last whole epoch of the same run; a run of other settings starts anew. */
 static bool go_on(group *g)
 {
-    parts *p = &g->parts[0];
+    const run_files *p = &g->parts[0].files;
     long long epoch = 0, steps = 0;
     unsigned long long seed = 0, stream = 0;
     const char *position = NULL;
@@ -239,12 +239,12 @@ static bool finish(group *g, double seconds)
             r->best_accuracy = accuracy;
             r->best_epoch = n + 1;
         }
-        kdst_status status = kdst_layer_save(g->parts[i].model, g->parts[i].weights);
+        kdst_status status = kdst_layer_save(g->parts[i].model, g->parts[i].files.weights);
         if (status) return explain_failure(g->e->ctx, g->jobs[i].name, status);
     }
     for (int i = g->count - 1; i >= 0; i--) /* the first one last: it says that all are there */
-        if (!record_write(&g->records[i], g->parts[i].result)) return false;
-    remove(g->parts[0].checkpoint);
+        if (!record_write(&g->records[i], g->parts[i].files.result)) return false;
+    remove(g->parts[0].files.checkpoint);
     return true;
 }
 

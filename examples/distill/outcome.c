@@ -32,38 +32,16 @@ void describe_run(experiment *e, const job *j, run_record *r)
         settings_fingerprint(s, teacher_variant(j), j->teacher_is_teacher_net, r->fingerprint + used, size - used);
 }
 
-bool make_run_paths(experiment *e, const job *j, parts *p)
-{
-    return join_path(p->folder, sizeof p->folder, e->settings->out, j->name)
-        && join_path(p->checkpoint, sizeof p->checkpoint, p->folder, "checkpoint.safetensors")
-        && join_path(p->settings, sizeof p->settings, p->folder, "settings.txt")
-        && join_path(p->result, sizeof p->result, p->folder, "result.json")
-        && join_path(p->weights, sizeof p->weights, p->folder, "model.safetensors")
-        && make_folder("distill", p->folder);
-}
-
-bool copy_tensor(kdst_tensor *tensor, void *out, int64_t bytes)
-{
-    return out && kdst_tensor_get_data(tensor, out, bytes) == KDST_STATUS_OK;
-}
-
 bool read_diagrams(experiment *e, kdst_metrics *metrics, run_record *r)
 {
-    kdst_tensor *confusion = NULL, *reliability = NULL;
-    kdst_status status = kdst_metrics_get_confusion(metrics, &confusion);
-    if (!status) status = kdst_metrics_get_reliability(metrics, &reliability);
+    kdst_tensor *reliability = NULL;
+    kdst_status status = kdst_metrics_get_reliability(metrics, &reliability);
     if (status) return explain_failure(e->ctx, r->name, status);
-    int64_t cells = e->classes * e->classes;
-    int32_t *counts = malloc((size_t)cells * sizeof *counts);
     r->classes = e->classes;
     r->bins = kdst_tensor_get_size(reliability, 0);
-    r->confusion = malloc((size_t)cells * sizeof *r->confusion);
+    r->confusion = copy_confusion("distill", e->ctx, metrics, e->classes);
     r->reliability = malloc((size_t)r->bins * 3 * sizeof *r->reliability);
-    bool good = r->confusion && copy_tensor(confusion, counts, cells * (int64_t)sizeof *counts)
-        && copy_tensor(reliability, r->reliability, r->bins * 3 * (int64_t)sizeof *r->reliability);
-    for (int64_t i = 0; good && i < cells; i++) r->confusion[i] = counts[i];
-    free(counts);
-    kdst_tensor_release(confusion);
+    bool good = r->confusion && copy_tensor(reliability, r->reliability, r->bins * 3 * (int64_t)sizeof *r->reliability);
     kdst_tensor_release(reliability);
     return good;
 }
@@ -77,7 +55,7 @@ void print_line(const run_record *r, const char *note)
 
 bool reuse_run(const parts *p, const run_record *expected, run_record *out)
 {
-    if (!file_exists(p->result) || !record_read(out, p->result)) return false;
+    if (!file_exists(p->files.result) || !record_read(out, p->files.result)) return false;
     if (!strcmp(out->fingerprint, expected->fingerprint) && out->seed == expected->seed) return true;
     fprintf(stderr, "distill: %s was made with other settings; it is made again\n", expected->name);
     record_free(out);

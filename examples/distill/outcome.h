@@ -7,10 +7,6 @@
 
 /* Name, settings and teacher of a run; the record's figures stay empty. */
 void describe_run(experiment *e, const job *j, run_record *r);
-/* The folder of the run and the files in it; makes the folder. */
-bool make_run_paths(experiment *e, const job *j, parts *p);
-/* Elements of a tensor into memory of so many bytes; false when out is NULL or does not fit. */
-bool copy_tensor(kdst_tensor *tensor, void *out, int64_t bytes);
 /* Confusion and reliability of metrics into a record. */
 bool read_diagrams(experiment *e, kdst_metrics *metrics, run_record *r);
 void print_line(const run_record *r, const char *note);

@@ -3,6 +3,7 @@
 #ifndef DISTILL_PARTS_H
 #define DISTILL_PARTS_H
 
+#include "../common/training.h"
 #include "run.h"
 
 typedef struct parts {
@@ -14,7 +15,7 @@ typedef struct parts {
     kdst_trainer *trainer;
     kdst_layer *regressors; /* of hints: "regressor0", … */
     double teacher_accuracy;
-    char folder[4096], checkpoint[4096], settings[4096], result[4096], weights[4096];
+    run_files files;
 } parts;
 
 int64_t epochs_of(const settings *s, const job *j);

@@ -3,11 +3,8 @@
 #ifndef DISTILL_RECORD_H
 #define DISTILL_RECORD_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "../common/training.h"
 
-/* Columns of a history row. */
-enum { COL_LOSS, COL_TRAIN_ACCURACY, COL_ACCURACY, COL_NLL, COL_ECE, COL_RATE, COLUMNS };
 
 typedef struct run_record {
     char name[128];         /* "kd-mlp-seed1": also the folder */

@@ -16,16 +16,6 @@ static const char *const colours[VARIANTS] = {"#555555", "#1f77b4", "#2ca02c", "
 /* Student, teacher, the other variants, and a row for each generation of born-again networks. */
 enum { MAX_GROUPS = VARIANTS + 2 + MAX_MEMBERS, MIN_PAIRS = 3 /* for a test */ };
 
-static const char style[] =
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#222}"
-    "h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #ddd}"
-    "table{border-collapse:collapse}td{white-space:nowrap}td,th{padding:.3em .8em;text-align:right;border-bottom:1px solid #e4e4e4}"
-    "td:first-child,th:first-child{text-align:left}tr.base{background:#f4f4f4}"
-    "svg{margin:.4em .8em .4em 0;vertical-align:top}svg text{font:12px system-ui,sans-serif;fill:#333}"
-    "svg text.title{font-weight:600;font-size:13px}svg text.cell{font-size:10px}.grid{stroke:#e4e4e4}"
-    ".frame{fill:none;stroke:#bbb}.ideal{stroke:#333;stroke-dasharray:4 4}.up{color:#19752b}.down{color:#a61c1c}"
-    "code{background:#f4f4f4;padding:0 .25em}p.note{color:#555;max-width:60em}";
-
 /* A row of the table: the same variant and net over the seeds. */
 typedef struct group {
     const run_record *runs[MAX_SEEDS * MAX_MEMBERS]; /* mutual learning has several a seed */
@@ -171,12 +161,10 @@ static bool has_tests(const group *groups, int count)
 static void write_head(page *p, const experiment *e)
 {
     const settings *s = e->settings;
-    page_add(p, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Distillation report</title><style>%s</style></head>"
-                "<body>\n<h1>Knowledge distillation: ", style);
-    page_text(p, s->teacher);
-    page_add(p, " teaches ");
-    page_text(p, s->student);
-    page_add(p, "</h1>\n<p>");
+    char heading[2 * OPTION_TEXT_SIZE + 64];
+    snprintf(heading, sizeof heading, "Knowledge distillation: %s teaches %s", s->teacher, s->student);
+    page_begin(p, "Distillation report", heading);
+    page_add(p, "<p>");
     page_text(p, s->data);
     page_add(p, ": %lld training and %lld %s images, %lld classes. %lld epochs (teacher %lld), batch %lld, ",
              (long long)kdst_dataset_get_count(e->train), (long long)kdst_dataset_get_count(e->test), s->holdout ? "held-out" : "test",
@@ -184,7 +172,7 @@ static void write_head(page *p, const experiment *e)
     page_text(p, s->optimizer);
     page_add(p, ", learning rate %g (teacher %g), weight decay %g, ", s->learning_rate, s->teacher_rate, s->weight_decay);
     page_text(p, s->schedule);
-    page_add(p, " schedule, %d seed%s. libkdst %s.</p>\n", s->seed_count, s->seed_count == 1 ? "" : "s", kdst_version());
+    page_add(p, " schedule, %d seed%s. libkdst %s.</p>\n", s->seeds.count, s->seeds.count == 1 ? "" : "s", kdst_version());
 }
 
 static void write_table(page *p, const group *groups, int count)
@@ -298,7 +286,7 @@ bool report_write(const experiment *e, const run_record *runs, int count, const 
     write_curves(&p, groups, used, COL_ECE, "Calibration error", "ECE", false);
     write_softness(&p, soft);
     write_diagrams(&p, groups, used);
-    page_add(&p, "</body></html>\n");
+    page_end(&p);
     bool good = !p.failed && join_path(path, path_size, e->settings->out, "report.html") && write_text("distill", path, p.data);
     if (p.failed) fprintf(stderr, "distill: out of memory for the report\n");
     page_free(&p);

@@ -5,7 +5,6 @@
 #include "terms.h"
 
 #include "../common/files.h"
-#include "../common/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,60 +33,6 @@ bool check_job(experiment *e, const job *j)
 }
 
 /* ---- the loop ---- */
-
-static double figure(parts *p, const char *key)
-{
-    double value = NAN;
-    if (kdst_trainer_get(p->trainer, key, &value)) return NAN;
-    return value;
-}
-
-static void log_epoch(experiment *e, const job *j, parts *p, double seconds)
-{
-    fprintf(e->log,
-            "{\"run\":\"%s\",\"epoch\":%.0f,\"loss\":%.6g,\"train_accuracy\":%.6f,\"accuracy\":%.6f,\"nll\":%.6f,\"ece\":%.6f,"
-            "\"learning_rate\":%.6g,\"seconds\":%.2f}\n",
-            j->name, figure(p, "epoch"), figure(p, "epoch_loss"), figure(p, "epoch_accuracy"), figure(p, "accuracy"),
-            figure(p, "nll"), figure(p, "ece"), figure(p, "learning_rate"), seconds);
-    fflush(e->log);
-}
-
-static void show(const job *j, parts *p, progress *line)
-{
-    char text[256];
-    double epoch = figure(p, "epoch"), samples = figure(p, "samples"), all = figure(p, "samples_per_epoch");
-    /* at the end of an epoch `samples` still counts it */
-    double done = epoch * all + (samples < all ? samples : 0);
-    snprintf(text, sizeof text, "%s  epoch %.0f/%.0f  loss %.4f  train %.2f %%  test %.2f %%", j->name,
-             fmin(epoch + 1, figure(p, "epochs")), figure(p, "epochs"), figure(p, "epoch_loss"), 100 * figure(p, "epoch_accuracy"),
-             100 * figure(p, "accuracy"));
-    progress_show(line, done, figure(p, "epochs") * all, "images", text);
-}
-
-static bool train(experiment *e, const job *j, parts *p, double *seconds)
-{
-    progress line;
-    double saved = seconds_now(), begun = saved;
-    kdst_event event = 0;
-    kdst_status status = KDST_STATUS_OK;
-    progress_begin(&line, e->settings->quiet);
-    while (!status && event != KDST_EVENT_FINISHED) {
-        status = kdst_trainer_step(p->trainer, &event);
-        if (status) break;
-        if (event == KDST_EVENT_EPOCH) log_epoch(e, j, p, seconds_now() - begun);
-        show(j, p, &line);
-        if (seconds_now() - saved < (double)e->settings->checkpoint_seconds || event == KDST_EVENT_FINISHED) continue;
-        status = kdst_trainer_save(p->trainer, p->checkpoint);
-        saved = seconds_now();
-    }
-    progress_end(&line);
-    *seconds = seconds_now() - begun;
-    if (!status) return true;
-    explain_failure(e->ctx, j->name, status);
-    if (status == KDST_STATUS_CANCELLED && !kdst_trainer_save(p->trainer, p->checkpoint))
-        fprintf(stderr, "distill: stopped; the same command with --resume goes on from here\n");
-    return false;
-}
 
 /* Training images that De-KD's teacher is stopped by: 1,000, or all but one of fewer. */
 static int64_t probe_count(const experiment *e)
@@ -137,7 +82,7 @@ static bool train_stopped(experiment *e, const job *j, parts *p)
         if (!accuracy_of(e, p->model, p->test, &test)) return false;
         if (test < 0.15 || test > 0.5) continue;
         printf("%-28s stopped after %.0f steps at %.2f %% on %lld training images, %.2f %% on the test images\n", j->name,
-               figure(p, "step"), 100 * reached, (long long)probe_count(e), 100 * test);
+               trainer_figure(p->trainer, "step"), 100 * reached, (long long)probe_count(e), 100 * test);
         return true;
     }
     fprintf(stderr, "distill: %s cannot be stopped between 15 %% and 50 %%: last at %.2f %%\n", j->name, 100 * test);
@@ -155,40 +100,28 @@ static bool measure(experiment *e, parts *p, run_record *r, kdst_metrics **out)
     r->epochs = 1;
     r->history = calloc(COLUMNS, sizeof *r->history);
     if (!r->history) return false;
-    r->history[COL_LOSS] = figure(p, "epoch_loss");
-    r->history[COL_TRAIN_ACCURACY] = figure(p, "epoch_accuracy");
+    r->history[COL_LOSS] = trainer_figure(p->trainer, "epoch_loss");
+    r->history[COL_TRAIN_ACCURACY] = trainer_figure(p->trainer, "epoch_accuracy");
     for (int i = 0; i < 3 && !status; i++) status = kdst_metrics_get(*out, keys[i], &r->history[COL_ACCURACY + i]);
     r->best_accuracy = r->history[COL_ACCURACY];
     r->best_epoch = 1;
     return status == KDST_STATUS_OK || explain_failure(e->ctx, r->name, status);
 }
 
-/* Those of the last validation; a run that was killed after its last checkpoint has none and is validated again. */
-static kdst_status last_metrics(experiment *e, parts *p, kdst_metrics **out)
+static training training_of(experiment *e, const job *j, parts *p)
 {
-    kdst_status status = kdst_trainer_get_metrics(p->trainer, out);
-    if (!status) kdst_metrics_retain(*out);
-    if (status != KDST_STATUS_NOT_FOUND) return status;
-    status = kdst_metrics_create(e->ctx, e->classes, NULL, out);
-    return status ? status : kdst_metrics_add_loader(*out, p->model, p->test);
+    const settings *s = e->settings;
+    return (training){.program = "distill", .ctx = e->ctx, .name = j->name, .files = &p->files, .trainer = p->trainer, .log = e->log,
+                      .checkpoint_seconds = (double)s->checkpoint_seconds, .quiet = s->quiet};
 }
 
-static bool read_history(experiment *e, parts *p, run_record *r, kdst_metrics **out)
+static bool read_history(experiment *e, const job *j, parts *p, run_record *r, kdst_metrics **out)
 {
-    kdst_tensor *history = NULL;
-    kdst_status status = kdst_trainer_get_history(p->trainer, &history);
-    if (!status) status = last_metrics(e, p, out);
-    if (status) {
-        kdst_tensor_release(history);
-        return explain_failure(e->ctx, r->name, status);
-    }
-    r->epochs = kdst_tensor_get_size(history, 0);
-    r->history = malloc((size_t)(r->epochs * COLUMNS + 1) * sizeof *r->history);
-    r->best_accuracy = figure(p, "best_accuracy");
-    r->best_epoch = (int64_t)figure(p, "best_epoch");
-    bool good = copy_tensor(history, r->history, r->epochs * COLUMNS * (int64_t)sizeof *r->history);
-    kdst_tensor_release(history);
-    return good;
+    const training t = training_of(e, j, p);
+    r->history = training_history(&t, &r->epochs);
+    r->best_accuracy = trainer_figure(p->trainer, "best_accuracy");
+    r->best_epoch = (int64_t)trainer_figure(p->trainer, "best_epoch");
+    return r->history && training_metrics(&t, p->model, p->test, e->classes, out);
 }
 
 /* What was validated is what is kept: the average of the weights where there is one. */
@@ -205,42 +138,22 @@ static bool finish(experiment *e, const job *j, parts *p, run_record *r)
     r->teacher_accuracy = p->teacher_accuracy;
     kdst_status status = take_average(p);
     if (status) return explain_failure(e->ctx, j->name, status);
-    bool good = (j->stopped ? measure(e, p, r, &metrics) : read_history(e, p, r, &metrics)) && read_diagrams(e, metrics, r);
+    bool good = (j->stopped ? measure(e, p, r, &metrics) : read_history(e, j, p, r, &metrics)) && read_diagrams(e, metrics, r);
     kdst_metrics_release(metrics);
-    status = good ? kdst_layer_save(p->model, p->weights) : KDST_STATUS_OK;
+    status = good ? kdst_layer_save(p->model, p->files.weights) : KDST_STATUS_OK;
     if (status) return explain_failure(e->ctx, j->name, status);
     /* the record last: a run counts as finished when it is there */
-    good = good && record_write(r, p->result);
-    if (good) remove(p->checkpoint);
+    good = good && record_write(r, p->files.result);
+    if (good) remove(p->files.checkpoint);
     return good;
 }
 
-static bool has_settings(const parts *p, const char *expected)
+static bool train(experiment *e, const job *j, parts *p, const run_record *expected, run_record *out)
 {
-    char *text = read_text("distill", p->settings);
-    bool same = text && !strcmp(text, expected);
-    free(text);
-    return same;
-}
-
-/* Goes on from the checkpoint of a run with the same settings; without one the run starts anew and notes its settings. */
-static bool go_on(experiment *e, const job *j, parts *p, const run_record *expected)
-{
-    bool there = file_exists(p->checkpoint);
-    if (there && e->settings->resume && !j->stopped && file_exists(p->settings)) {
-        if (has_settings(p, expected->fingerprint)) {
-            kdst_status status = kdst_trainer_load(p->trainer, p->checkpoint);
-            if (status) return explain_failure(e->ctx, p->checkpoint, status);
-            printf("%-28s goes on after %.0f steps\n", j->name, figure(p, "step"));
-            return true;
-        }
-        fprintf(stderr, "distill: %s was begun with other settings; it is made again\n", j->name);
-    }
-    if (there && remove(p->checkpoint)) {
-        fprintf(stderr, "distill: cannot remove %s\n", p->checkpoint);
-        return false;
-    }
-    return write_text("distill", p->settings, expected->fingerprint);
+    const settings *s = e->settings;
+    const training t = training_of(e, j, p);
+    if (!training_resume(&t, expected->fingerprint, s->resume && !j->stopped)) return false;
+    return j->stopped ? train_stopped(e, j, p) : training_run(&t, &out->seconds);
 }
 
 bool run_job(experiment *e, const job *j, run_record *out)
@@ -248,14 +161,13 @@ bool run_job(experiment *e, const job *j, run_record *out)
     parts p = {.teacher_accuracy = NAN};
     run_record expected;
     char note[64];
-    bool good = make_run_paths(e, j, &p);
+    bool good = make_run_files("distill", e->settings->out, j->name, &p.files);
     describe_run(e, j, &expected);
     /* the first of the peers has just trained all of them, or they were all reused */
     if (good && (e->settings->resume || j->peer) && reuse_run(&p, &expected, out)) return print_line(out, j->peer ? "with the first" : "reused"), true;
     if (good && j->variant == MUTUAL) return train_peers(e, j, out);
     *out = expected;
-    good = good && make_parts(e, j, true, &p) && go_on(e, j, &p, &expected)
-        && (j->stopped ? train_stopped(e, j, &p) : train(e, j, &p, &out->seconds)) && finish(e, j, &p, out);
+    good = good && make_parts(e, j, true, &p) && train(e, j, &p, &expected, out) && finish(e, j, &p, out);
     parts_free(&p);
     if (!good) return record_free(out), false;
     snprintf(note, sizeof note, "%.0f s", out->seconds);

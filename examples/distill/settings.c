@@ -116,29 +116,11 @@ static bool get_variant(const void *from, int index, char *out, size_t size)
     return false;
 }
 
-static bool set_seeds(void *to, const char *text)
-{
-    settings *s = to;
-    char item[32];
-    int more;
-    s->seed_count = 0;
-    while ((more = option_item(&table, "seeds", &text, item, sizeof item)) > 0) {
-        int64_t seed;
-        if (s->seed_count == MAX_SEEDS) {
-            fprintf(stderr, "distill: --seeds has more than %d entries\n", MAX_SEEDS);
-            return false;
-        }
-        if (!option_whole(&table, "seeds", item, 0, (double)INT64_MAX, &seed)) return false;
-        s->seeds[s->seed_count++] = (uint64_t)seed;
-    }
-    return more == 0;
-}
+static bool set_seeds(void *to, const char *text) { return seeds_set(&table, &((settings *)to)->seeds, text); }
 
 static bool get_seed(const void *from, int index, char *out, size_t size)
 {
-    const settings *s = from;
-    if (index < s->seed_count) snprintf(out, size, "%llu", (unsigned long long)s->seeds[index]);
-    return index < s->seed_count;
+    return seeds_get(&((const settings *)from)->seeds, index, out, size);
 }
 
 /* VARIANT.KEY=VALUE; the last one of a key counts. */
@@ -212,7 +194,7 @@ static bool set_preset(void *to, const char *text)
     if (!option_word(&table, "preset", text, names, &preset)) return false;
     s->epochs = 2;
     s->teacher_epochs = 1;
-    s->seed_count = 1;
+    s->seeds.count = 1;
     return true;
 }
 
@@ -264,7 +246,7 @@ static const option_row rows[] = {
     {.name = "checkpoint-every", .kind = OPTION_WHOLE, .offset = TABLE(checkpoint_seconds), .high = 1000000, .transient = true},
     {.name = "quiet", .kind = OPTION_FLAG, .offset = TABLE(quiet), .transient = true},
 };
-static const option_table table = {"distill", help_text, rows, (int)(sizeof rows / sizeof *rows)};
+static const option_table table = {.program = "distill", .help = help_text, .rows = rows, .count = (int)(sizeof rows / sizeof *rows)};
 
 /* Mutual learning steps all peers at once, not by a trainer, and has one label a picture. */
 static bool fits(const settings *s)
@@ -279,7 +261,7 @@ static bool fits(const settings *s)
 int settings_parse(int argc, char **argv, settings *s)
 {
     *s = (settings){.data = "/usr/share/datasets/fashion-mnist", .out = "results/distill", .teacher = "lenet", .student = "mlp",
-                    .optimizer = "sgd", .schedule = "cosine", .seeds = {1, 2, 3}, .seed_count = 3, .epochs = 20, .batch = 128,
+                    .optimizer = "sgd", .schedule = "cosine", .seeds = {{1, 2, 3}, 3}, .epochs = 20, .batch = 128,
                     .momentum = 0.9, .weight_decay = 5e-4, .warmup_epochs = 1, .dekd_accuracy = 0.35, .width = 1,
                     .teacher_width = 1, .checkpoint_seconds = 30, .generations = 2, .teachers = 2, .peers = 2};
     for (int v = 0; v < PAPER_VARIANTS; v++) s->variants[v] = true;

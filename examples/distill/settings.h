@@ -3,12 +3,12 @@
 #ifndef DISTILL_SETTINGS_H
 #define DISTILL_SETTINGS_H
 
-#include "../common/options.h"
+#include "../common/setup.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MAX_SEEDS = 16, MAX_LOSS_SETTINGS = 64, MAX_TAPS = 8, MAX_MEMBERS = 8, TAP_SIZE = 128 };
+enum { MAX_LOSS_SETTINGS = 64, MAX_TAPS = 8, MAX_MEMBERS = 8, TAP_SIZE = 128 };
 
 /* The variants of the paper, then those of the survey (docs/transfer.md), in the order of the report. */
 enum {
@@ -28,8 +28,7 @@ typedef struct settings {
     char data[OPTION_TEXT_SIZE], out[OPTION_TEXT_SIZE], teacher[OPTION_TEXT_SIZE], student[OPTION_TEXT_SIZE];
     const char *optimizer, *schedule;
     bool variants[VARIANTS];
-    uint64_t seeds[MAX_SEEDS];
-    int seed_count;
+    seed_list seeds;
     int64_t epochs, teacher_epochs, batch, threads, train_count, test_count, holdout, warmup_epochs, crop_padding, cutout, patience;
     double learning_rate, teacher_rate, momentum, weight_decay, dekd_accuracy, width, teacher_width;
     double clip_norm, average_decay, mixup, cutmix;
