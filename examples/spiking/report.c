@@ -158,7 +158,8 @@ static void write_rasters(page *p, const experiment *e, const group *groups, int
         int64_t guess = 0;
         if (!r->layers) continue;
         for (int64_t k = 1; k < e->classes; k++) guess = r->output[k] > r->output[guess] ? k : guess;
-        snprintf(title, sizeof title, "%s: class %lld, predicted %lld", rule_titles[groups[i].rule], (long long)r->label, (long long)guess);
+        snprintf(title, sizeof title, "%s: class %lld, predicted %lld%s", rule_titles[groups[i].rule], (long long)r->label, (long long)guess,
+                 r->output[guess] > 0 ? "" : " (no output fires)");
         draw_raster(p, r, title);
     }
 }
