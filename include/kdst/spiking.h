@@ -134,9 +134,10 @@ kdst_spike_dropout(kdst_tensor *x, kdst_tensor *keep, double rate, kdst_tensor *
  *  @param      architecture  the notation, copied
  *  @param      neuron        retained; of all layers, its tau_s is the input's, too
  *  @param      options       nullable; schema "spiking_network": channels = 1, image_size = 28, input "static" | "sequence" = "static",
- *                            steps = 5 (T of a static input), padding = 0 and weight_scale (0,1000] = 1 of convolutions, linear_scale
- *                            (0,1000] = 1, theta = 1.1 of pooling, dropout [0,1) = 0 behind each layer with neurons but the last (behind its
- *                            pooling where there is one), dropout_unit "row" | "element" = "row", dtype "float32" | "float64"
+ *                            steps = 5 (T of a static input), padding = 0 (one number for all convolutions or one for each) and
+ *                            weight_scale (0,1000] = 1 of convolutions, linear_scale (0,1000] = 1, theta = 1.1 of pooling, dropout
+ *                            [0,1) = 0 behind each layer with neurons but the last (behind its pooling where there is one), dropout_unit
+ *                            "row" | "element" = "row", dtype "float32" | "float64"
  *  @param[out] out           new; released with kdst_layer_release
  *  @status INVALID_ARGUMENT (NULL, another context, notation, option, sizes that do not fit), SHAPE (too large), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */

@@ -13,10 +13,11 @@
 #include <string.h>
 
 enum { INPUT_SEQUENCE, INPUT_STATIC };
-enum { MOST = 1000000 };
+enum { MOST = 1000000, MOST_CONVOLUTIONS = 64 };
 
 typedef struct settings {
-    int64_t channels, image_size, steps, padding;
+    int64_t channels, image_size, steps;
+    int64_t padding[MOST_CONVOLUTIONS], padding_count;
     double weight_scale, linear_scale, theta, dropout;
     int32_t input, dtype, dropout_unit;
 } settings;
@@ -28,7 +29,9 @@ static const kdst__option options_table[] = {
         settings, input, "static", "sequence|static",
         "sequence: [T, N, C, H, W] through a synapse; static: [N, C, H, W]"),
     KDST__INT(settings, steps, 5, 1, 1000000, "T of a static input"),
-    KDST__INT(settings, padding, 0, 0, 1024, "zeros around the images of convolutions"),
+    KDST__INTS_UPTO(
+        settings, padding, MOST_CONVOLUTIONS, 0, 1024,
+        "zeros around the images: one number for all convolutions, or one for each; none: 0"),
     KDST__FLOAT_ABOVE(settings, weight_scale, 1, 0, 1000, "factor on the initial weights of convolutions"),
     KDST__FLOAT_ABOVE(settings, linear_scale, 1, 0, 1000, "factor on the initial weights of fully connected layers"),
     KDST__FLOAT(settings, theta, 1.1, -INFINITY, INFINITY, "factor of the sum pooling"),
@@ -47,6 +50,7 @@ typedef struct builder {
     kdst_layer *net;
     int64_t features, side; /* of what the next layer sees; side 0: no image */
     int64_t layers, convolutions, poolings, hidden, dropouts;
+    int64_t padded; /* convolutions so far, one as output among them */
 } builder;
 
 /* One part of the notation. */
@@ -118,11 +122,18 @@ static kdst_status common_options(const builder *b, double scale, kdst_options *
     return status;
 }
 
+static int64_t next_padding(builder *b)
+{
+    const settings *s = b->s;
+    const int64_t i = b->padded++;
+    return s->padding_count == 1 ? s->padding[0] : i < s->padding_count ? s->padding[i] : 0;
+}
+
 static kdst_status add_convolution(builder *b, const part *p)
 {
     kdst_options *o = NULL;
     kdst_layer *layer = NULL;
-    const int64_t side = b->side + 2 * b->s->padding - p->k + 1;
+    const int64_t padding = next_padding(b), side = b->side + 2 * padding - p->k + 1;
     if (side < 1 || b->side == 0)
         return kdst__fail(
             b->ctx, KDST_STATUS_INVALID_ARGUMENT, "spiking_network: %" PRId64 "C%" PRId64 " does not fit %s", p->n,
@@ -130,7 +141,7 @@ static kdst_status add_convolution(builder *b, const part *p)
     kdst_status status = kdst_options_create(&o);
     if (status == KDST_STATUS_OK) status = common_options(b, b->s->weight_scale, o);
     if (status == KDST_STATUS_OK) status = kdst_options_set_int(o, "kernel", p->k);
-    if (status == KDST_STATUS_OK) status = kdst_options_set_int(o, "padding", b->s->padding);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_int(o, "padding", padding);
     if (status == KDST_STATUS_OK)
         status = kdst_layer_spiking_conv2d_create(b->ctx, b->features, p->n, b->neuron, o, &layer);
     kdst_options_release(o);
@@ -204,6 +215,11 @@ static kdst_status build(builder *b)
         const bool pooled = p.kind == 'C' && *at == 'P'; /* its dropout comes behind the pooling */
         if (status == KDST_STATUS_OK && b->s->dropout > 0 && !p.last && !pooled) status = add_dropout(b);
     }
+    if (status == KDST_STATUS_OK && b->s->padding_count > 1 && b->s->padding_count != b->padded)
+        return kdst__fail(
+            b->ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "spiking_network: padding has %" PRId64 " numbers for %" PRId64 " convolutions", b->s->padding_count,
+            b->padded);
     return status;
 }
 
