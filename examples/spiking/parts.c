@@ -45,7 +45,7 @@ static kdst_status make_layers(experiment *e, kdst_neuron *neuron, kdst_layer **
     if (!status) status = kdst_options_set_int(o, "channels", e->shape[0]);
     if (!status) status = kdst_options_set_int(o, "image_size", e->shape[1]);
     if (!status) status = kdst_options_set_int(o, "steps", s->steps);
-    if (!status) status = kdst_options_set_int(o, "padding", s->padding);
+    if (!status) status = kdst_options_set_ints(o, "padding", s->padding, s->padding_count);
     if (!status) status = kdst_options_set_float(o, "weight_scale", s->weight_scale);
     if (!status) status = kdst_options_set_float(o, "linear_scale", s->linear_scale);
     if (!status) status = kdst_options_set_float(o, "theta", s->pooling_factor);

@@ -4,6 +4,7 @@
 
 #include "../common/files.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 const char *const rule_names[RULES + 1] = {"tssl-bp", "surrogate", NULL};
@@ -35,7 +36,8 @@ static const char *const help_text[] = {
     "the network\n"
     "  --architecture TEXT   nCk: n channels by kernels of k x k, Pk: sum pooling, n: n neurons; such as 32C5-P2-1024-10\n"
     "  --steps N             time steps (default 5)\n"
-    "  --padding N           of convolutions (default 0)          --pooling-factor X  of the sums (default 1.1)\n"
+    "  --padding LIST        of convolutions, one for all or one for each (default 0)\n"
+    "  --pooling-factor X    of the sums (default 1.1)\n"
     "  --weight-scale X      on the initial weights of convolutions, --linear-scale X of the others (default 1)\n"
     "  --dropout X           rate (default 0)                     --dropout-unit row | element (default row)\n"
     "\n",
@@ -109,6 +111,29 @@ static bool get_seed(const void *from, int index, char *out, size_t size)
     return seeds_get(&((const settings *)from)->seeds, index, out, size);
 }
 
+static bool set_padding(void *to, const char *text)
+{
+    settings *s = to;
+    char item[32];
+    int more;
+    s->padding_count = 0;
+    while ((more = option_item(&table, "padding", &text, item, sizeof item)) > 0) {
+        if (s->padding_count == MAX_CONVOLUTIONS) {
+            fprintf(stderr, "spiking: --padding has more than %d entries\n", MAX_CONVOLUTIONS);
+            return false;
+        }
+        if (!option_whole(&table, "padding", item, 0, 1024, &s->padding[s->padding_count++])) return false;
+    }
+    return more == 0;
+}
+
+static bool get_padding(const void *from, int index, char *out, size_t size)
+{
+    const settings *s = from;
+    if (index < s->padding_count) snprintf(out, size, "%lld", (long long)s->padding[index]);
+    return index < s->padding_count;
+}
+
 static bool set_preset(void *to, const char *text)
 {
     static const char *const names[] = {"quick", NULL};
@@ -134,7 +159,7 @@ static const option_row rows[] = {
     {.name = "sample", .kind = OPTION_WHOLE, .offset = TABLE(sample), .high = INT32_MAX},
     {.name = "architecture", .kind = OPTION_TEXT, .offset = TABLE(architecture)},
     {.name = "steps", .kind = OPTION_WHOLE, .offset = TABLE(steps), .low = 1, .high = 100000},
-    {.name = "padding", .kind = OPTION_WHOLE, .offset = TABLE(padding), .high = 1024},
+    {.name = "padding", .kind = OPTION_LIST, .set = set_padding, .get = get_padding},
     {.name = "pooling-factor", .kind = OPTION_NUMBER, .offset = TABLE(pooling_factor), .low = -1e6, .high = 1e6},
     {.name = "weight-scale", .kind = OPTION_NUMBER, .offset = TABLE(weight_scale), .low = 1e-6, .high = 1000},
     {.name = "linear-scale", .kind = OPTION_NUMBER, .offset = TABLE(linear_scale), .low = 1e-6, .high = 1000},
@@ -202,24 +227,35 @@ bool settings_write(const settings *s, const char *const *info)
     return join_path(path, sizeof path, s->out, "config.json") && options_write(&table, s, info, path);
 }
 
+/* Appends to a text of which `used` bytes are there; what does not fit makes it as long as the room. */
+static void append(char *out, size_t size, size_t *used, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void append(char *out, size_t size, size_t *used, const char *format, ...)
+{
+    va_list args;
+    if (*used >= size) return;
+    va_start(args, format);
+    int n = vsnprintf(out + *used, size - *used, format, args);
+    va_end(args);
+    *used = n < 0 || (size_t)n >= size - *used ? size : *used + (size_t)n;
+}
+
 void settings_fingerprint(const settings *s, int rule, char *out, size_t size)
 {
-    int n = snprintf(
-        out, size,
-        "data=%s train=%lld test=%lld holdout=%lld normalization=%s crop=%lld flip=%d net=%s steps=%lld padding=%lld scale=%.17g,%.17g "
-        "pooling=%.17g dropout=%.17g,%s tau=%.17g,%.17g threshold=%.17g epochs=%lld batch=%lld rate=%.17g decay=%.17g clip=%.17g loss=%s",
-        s->data, (long long)s->train_count, (long long)s->test_count, (long long)s->holdout, s->normalization, (long long)s->crop_padding,
-        s->flip, s->architecture, (long long)s->steps, (long long)s->padding, s->weight_scale, s->linear_scale, s->pooling_factor,
-        s->dropout, s->dropout_unit, s->tau_m, s->tau_s, s->threshold, (long long)s->epochs, (long long)s->batch, s->learning_rate,
-        s->weight_decay, s->clip_norm, s->loss);
-    size_t used = n < 0 || (size_t)n > size ? size : (size_t)n;
-    if (!strcmp(s->loss, "kernel")) used += (size_t)snprintf(out + used, size - used, " filters=%s", s->filters);
-    if (!strcmp(s->loss, "count") && used < size)
-        used += (size_t)snprintf(out + used, size - used, " desired=%.17g,%.17g", s->desired, s->undesired);
-    if (s->exact && used < size) used += (size_t)snprintf(out + used, size - used, " exact=1");
-    if (used >= size) return;
+    size_t used = 0;
+    append(out, size, &used, "data=%s train=%lld test=%lld holdout=%lld normalization=%s crop=%lld flip=%d", s->data,
+           (long long)s->train_count, (long long)s->test_count, (long long)s->holdout, s->normalization, (long long)s->crop_padding, s->flip);
+    append(out, size, &used, " net=%s steps=%lld padding=", s->architecture, (long long)s->steps);
+    for (int i = 0; i < s->padding_count; i++) append(out, size, &used, i ? ",%lld" : "%lld", (long long)s->padding[i]);
+    append(out, size, &used, " scale=%.17g,%.17g pooling=%.17g dropout=%.17g,%s tau=%.17g,%.17g threshold=%.17g", s->weight_scale,
+           s->linear_scale, s->pooling_factor, s->dropout, s->dropout_unit, s->tau_m, s->tau_s, s->threshold);
+    append(out, size, &used, " epochs=%lld batch=%lld rate=%.17g decay=%.17g clip=%.17g loss=%s", (long long)s->epochs, (long long)s->batch,
+           s->learning_rate, s->weight_decay, s->clip_norm, s->loss);
+    if (!strcmp(s->loss, "kernel")) append(out, size, &used, " filters=%s", s->filters);
+    if (!strcmp(s->loss, "count")) append(out, size, &used, " desired=%.17g,%.17g", s->desired, s->undesired);
+    if (s->exact) append(out, size, &used, " exact=1");
     if (rule == RULE_TSSL_BP)
-        snprintf(out + used, size - used, " rule=tssl-bp bound=%.17g silent=%s", s->slope_bound, s->silent_text);
+        append(out, size, &used, " rule=tssl-bp bound=%.17g silent=%s", s->slope_bound, s->silent_text);
     else
-        snprintf(out + used, size - used, " rule=surrogate %s=%.17g reset=%d", s->surrogate, s->steepness, s->reset_gradient);
+        append(out, size, &used, " rule=surrogate %s=%.17g reset=%d", s->surrogate, s->steepness, s->reset_gradient);
 }

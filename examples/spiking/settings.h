@@ -10,6 +10,8 @@ enum { RULE_TSSL_BP, RULE_SURROGATE, RULES };
 extern const char *const rule_names[RULES + 1]; /* "tssl-bp" … as on the command line; closed by NULL */
 extern const char *const rule_titles[RULES];    /* "TSSL-BP" … as in the report */
 
+enum { MAX_CONVOLUTIONS = 64 };
+
 typedef struct settings {
     char data[OPTION_TEXT_SIZE], out[OPTION_TEXT_SIZE], title[OPTION_TEXT_SIZE], note[OPTION_TEXT_SIZE];
     /* data */
@@ -19,7 +21,9 @@ typedef struct settings {
     bool flip;
     /* network */
     char architecture[OPTION_TEXT_SIZE];
-    int64_t steps, padding;
+    int64_t steps;
+    int64_t padding[MAX_CONVOLUTIONS]; /* one for all convolutions, or one for each */
+    int padding_count;
     double weight_scale, linear_scale, pooling_factor, dropout;
     const char *dropout_unit;
     /* neuron and rule */

@@ -110,6 +110,7 @@ class Spiking(unittest.TestCase):
         cases = [
             (['--architecture', '40-'], r'"40-" is not nCk, Pk or n at character 4'),
             (['--architecture', '4C29-10'], r'4C29 does not fit'),
+            (['--padding', '1,0', '--architecture', '4C3-10'], r'padding has 2 numbers for 1 convolutions'),
             (['--loss', 'count', '--desired', '1'], r'desired'),
             (['--holdout', '1600'], r'--holdout is 1600 of 1600'),
             (['--sample', '100'], r'--sample: '),
@@ -202,9 +203,9 @@ class Spiking(unittest.TestCase):
         """What the configurations say, from config.json of a run that trains on a few images."""
         few = ['--data', DATA, '--train-count', '20', '--test-count', '10', '--epochs', '1', '--seeds', '1', '--threads', '2', '--out']
         expected = {
-            'fashion-400-400': dict(architecture='400-400-10', batch=100, padding=0, dropout=0),
-            'fashion-cnn': dict(architecture='32C5-P2-64C5-P2-1024-10', batch=50, padding=2, dropout=0),
-            'mnist-cnn': dict(architecture='15C5-P2-40C5-P2-300-10', batch=50, padding=0, dropout=0)}
+            'fashion-400-400': dict(architecture='400-400-10', batch=100, padding=[0], dropout=0),
+            'fashion-cnn': dict(architecture='32C5-P2-64C5-P2-1024-10', batch=50, padding=[2], dropout=0),
+            'mnist-cnn': dict(architecture='15C5-P2-40C5-P2-300-10', batch=50, padding=[0], dropout=0)}
         for name, values in expected.items():
             result = run('--config', name, *few, self.out(name))
             self.assertEqual((result.returncode, result.stderr), (0, ''))
