@@ -4,10 +4,9 @@
  * Only names are read at first; an image is read and decoded when it is asked for, on whatever thread asks. With a cache its
  * pixels stay: a sample's state goes from EMPTY to BUSY to READY, and who finds it BUSY decodes for itself.
  */
-#include "data/dataset.h"
+#include "data/classes.h"
 
 #include "core/options.h"
-#include "data/names.h"
 #include "data/resize.h"
 #include "io/text.h"
 
@@ -107,54 +106,6 @@ static kdst_status fetch(kdst__images *images, int64_t sample, void *pixels, kds
 
 /* ---- the folder ---- */
 
-/* Adds the images of a class; *labels [files.count] is filled up. */
-static kdst_status
-read_class(folder *f, const char *path, const char *name, kdst__listing *within, kdst__failure *failure)
-{
-    kdst__memory *memory = kdst__context_memory(f->images.base.ctx);
-    kdst__listing joined = {0};
-    char shown[KDST__SHOWN_TEXT];
-    kdst_status status = KDST_STATUS_OK;
-    if (!kdst__listing_add(memory, &joined, path, name))
-        status = kdst__failure_set(failure, KDST_STATUS_OUT_OF_MEMORY, "out of memory");
-    if (!status) status = kdst__listing_read(memory, joined.names[0], false, within, failure);
-    if (!status && !within->count)
-        status = kdst__failure_set(
-            failure, KDST_STATUS_FORMAT, "%s: has no image", kdst__text_shown(joined.names[0], shown));
-    for (int64_t i = 0; i < within->count && !status; i++)
-        if (!kdst__listing_add(memory, &f->files, joined.names[0], within->names[i]))
-            status = kdst__failure_set(failure, KDST_STATUS_OUT_OF_MEMORY, "out of memory");
-    kdst__listing_destroy(memory, &joined);
-    return status;
-}
-
-/* `ends` [classes]: files up to the end of each class. */
-static kdst_status
-read_classes(folder *f, const char *path, const kdst__listing *classes, int64_t *ends, kdst__failure *failure)
-{
-    kdst_status status = KDST_STATUS_OK;
-    for (int64_t k = 0; k < classes->count && !status; k++) {
-        kdst__listing within = {0};
-        status = read_class(f, path, classes->names[k], &within, failure);
-        kdst__listing_destroy(kdst__context_memory(f->images.base.ctx), &within);
-        ends[k] = f->files.count;
-    }
-    return status;
-}
-
-static kdst_status make_labels(kdst_context *ctx, int64_t files, const int64_t *ends, kdst_tensor **out)
-{
-    kdst_status status = kdst__tensor_new(ctx, function, KDST_DTYPE_INT32, 1, &files, false, out);
-    if (status) return status;
-    int32_t *labels = kdst__tensor_data(*out), k = 0;
-    for (int64_t i = 0; i < files; i++) {
-        while (i == ends[k])
-            k++;
-        labels[i] = k;
-    }
-    return KDST_STATUS_OK;
-}
-
 /* The first image decides the shape when no size is given. */
 static kdst_status set_up(folder *f, const config *c, kdst__failure *failure)
 {
@@ -176,37 +127,31 @@ static kdst_status set_up(folder *f, const config *c, kdst__failure *failure)
     return f->cache ? KDST_STATUS_OK : kdst__failure_set(failure, KDST_STATUS_OUT_OF_MEMORY, "out of memory");
 }
 
-static kdst_status make(folder *f, const char *path, kdst__listing *classes, const config *c, kdst_dataset **out)
+static kdst_status make(kdst_context *ctx, kdst__classes *classes, const config *c, kdst_dataset **out)
 {
-    kdst_context *ctx = f->images.base.ctx;
-    kdst__memory *memory = kdst__context_memory(ctx);
     kdst__failure failure = {0};
-    kdst_tensor *labels = NULL;
-    size_t bytes = (size_t)classes->count * sizeof(int64_t);
-    int64_t count = classes->count, *ends = kdst__alloc(memory, bytes);
-    if (!ends) return kdst__fail_memory(ctx, function);
-    kdst_status status = read_classes(f, path, classes, ends, &failure);
-    if (!status) status = set_up(f, c, &failure);
-    if (status) kdst__dataset_report(ctx, function, &failure);
-    if (!status) status = make_labels(ctx, f->files.count, ends, &labels);
-    kdst__names *names = status ? NULL : kdst__names_new(ctx, classes);
-    if (!status && !names) status = kdst__fail_memory(ctx, function);
-    if (!status)
-        status = kdst__dataset_new_source(function, &f->images, NULL, labels, count, KDST_DTYPE_UINT8, f->shape, out);
-    if (!status) kdst__handle_retain((*out)->names = names);
-    kdst__handle_release(names);
-    kdst__handle_release(labels);
-    kdst__free(memory, ends, bytes);
+    folder *f = kdst__handle_create(ctx, &class, sizeof *f);
+    if (!f) return kdst__fail_memory(ctx, function);
+    f->images.fetch = fetch;
+    f->images.anywhere = true;
+    f->files = classes->files;
+    classes->files = (kdst__listing){0};
+    kdst_status status = set_up(f, c, &failure);
+    if (status)
+        kdst__dataset_report(ctx, function, &failure);
+    else
+        status = kdst__classes_make(function, classes, &f->images, KDST_DTYPE_UINT8, f->shape, out);
+    kdst__handle_release(f);
     return status;
 }
 
 kdst_status
 kdst_dataset_load_folder(kdst_context *ctx, const char *path, const kdst_options *options, kdst_dataset **out)
 {
+    static const char *const ends_in[] = {".png", ".jpg", ".jpeg", NULL};
     config c;
     kdst__failure failure = {0};
-    kdst__listing classes = {0};
-    char shown[KDST__SHOWN_TEXT];
+    kdst__classes classes;
     if (out) *out = NULL;
     if (!ctx) return KDST_STATUS_INVALID_ARGUMENT;
     kdst__enter(ctx);
@@ -216,19 +161,11 @@ kdst_dataset_load_folder(kdst_context *ctx, const char *path, const kdst_options
     if (status) return status;
     if (c.channels == 2)
         return kdst__fail(ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: channels is 2, allowed is 1 or 3", function);
-    status = kdst__listing_read(kdst__context_memory(ctx), path, true, &classes, &failure);
-    if (!status && !classes.count)
-        status = kdst__failure_set(
-            &failure, KDST_STATUS_FORMAT, "%s: has no folder of a class", kdst__text_shown(path, shown));
-    if (status) kdst__dataset_report(ctx, function, &failure);
-    folder *f = status ? NULL : kdst__handle_create(ctx, &class, sizeof *f);
-    if (!status && !f) status = kdst__fail_memory(ctx, function);
-    if (!status) {
-        f->images.fetch = fetch;
-        f->images.anywhere = true;
-        status = make(f, path, &classes, &c, out);
-    }
-    kdst__handle_release(f);
-    kdst__listing_destroy(kdst__context_memory(ctx), &classes);
+    status = kdst__classes_read(kdst__context_memory(ctx), path, ends_in, "image", &classes, &failure);
+    if (status)
+        kdst__dataset_report(ctx, function, &failure);
+    else
+        status = make(ctx, &classes, &c, out);
+    kdst__classes_destroy(kdst__context_memory(ctx), &classes);
     return status;
 }

@@ -45,21 +45,20 @@ void kdst__listing_destroy(kdst__memory *memory, kdst__listing *l)
     *l = (kdst__listing){0};
 }
 
-static bool is_image(const char *name)
+static bool has_end(const char *name, const char *const *ends_in)
 {
-    static const char *const ends[] = {".png", ".jpg", ".jpeg"};
     size_t bytes = strlen(name);
-    for (int i = 0; i < 3; i++)
-        if (bytes > strlen(ends[i]) && !strcasecmp(name + bytes - strlen(ends[i]), ends[i])) return true;
+    for (; *ends_in; ends_in++)
+        if (bytes > strlen(*ends_in) && !strcasecmp(name + bytes - strlen(*ends_in), *ends_in)) return true;
     return false;
 }
 
 /* What a symbolic link leads to counts; one that leads nowhere is nothing. */
-static bool is_wanted(DIR *dir, const char *name, bool folders)
+static bool is_wanted(DIR *dir, const char *name, const char *const *ends_in)
 {
     struct stat info;
-    if (name[0] == '.' || (!folders && !is_image(name)) || fstatat(dirfd(dir), name, &info, 0)) return false;
-    return folders ? S_ISDIR(info.st_mode) : S_ISREG(info.st_mode);
+    if (name[0] == '.' || (ends_in && !has_end(name, ends_in)) || fstatat(dirfd(dir), name, &info, 0)) return false;
+    return ends_in ? S_ISREG(info.st_mode) : S_ISDIR(info.st_mode);
 }
 
 static kdst_status fail(kdst__failure *failure, const char *path, int number)
@@ -69,8 +68,8 @@ static kdst_status fail(kdst__failure *failure, const char *path, int number)
     return kdst__failure_set(failure, status, "%s: %s", kdst__text_shown(path, shown), kdst__reason(number, text));
 }
 
-kdst_status
-kdst__listing_read(kdst__memory *memory, const char *path, bool folders, kdst__listing *out, kdst__failure *failure)
+kdst_status kdst__listing_read(
+    kdst__memory *memory, const char *path, const char *const *ends_in, kdst__listing *out, kdst__failure *failure)
 {
     kdst_status status = KDST_STATUS_OK;
     *out = (kdst__listing){0};
@@ -81,7 +80,7 @@ kdst__listing_read(kdst__memory *memory, const char *path, bool folders, kdst__l
         struct dirent *entry = readdir(dir);
         if (!entry && errno) status = fail(failure, path, errno);
         if (!entry) break;
-        if (is_wanted(dir, entry->d_name, folders) && !kdst__listing_add(memory, out, NULL, entry->d_name))
+        if (is_wanted(dir, entry->d_name, ends_in) && !kdst__listing_add(memory, out, NULL, entry->d_name))
             status = kdst__failure_set(failure, KDST_STATUS_OUT_OF_MEMORY, "out of memory");
     }
     closedir(dir);

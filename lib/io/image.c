@@ -5,13 +5,10 @@
  */
 #include "io/image.h"
 
-#include "io/reason.h"
+#include "io/contents.h"
 #include "io/text.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
 static size_t bytes_of(const kdst__image *image)
 {
@@ -38,53 +35,7 @@ void kdst__image_destroy(kdst__memory *memory, kdst__image *image)
 
 /* ---- files ---- */
 
-typedef struct file {
-    int fd;
-    unsigned char *data;
-    size_t bytes;
-} file;
-
-static kdst_status fail_system(kdst__failure *failure, int number)
-{
-    char text[KDST__REASON_TEXT];
-    kdst_status status = number == ENOENT || number == ENOTDIR ? KDST_STATUS_NOT_FOUND : KDST_STATUS_IO;
-    return kdst__failure_set(failure, status, "%s", kdst__reason(number, text));
-}
-
-/* Regular files only; without O_NONBLOCK a named pipe would make open wait. */
-static kdst_status open_file(const char *path, file *f, kdst__failure *failure)
-{
-    struct stat info;
-    do
-        f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    while (f->fd < 0 && errno == EINTR);
-    if (f->fd < 0 || fstat(f->fd, &info)) return fail_system(failure, errno);
-    if (!S_ISREG(info.st_mode)) return kdst__failure_set(failure, KDST_STATUS_IO, "is no regular file");
-    if (info.st_size > KDST__IMAGE_FILE)
-        return kdst__failure_set(
-            failure, KDST_STATUS_FORMAT, "has %lld bytes, allowed are %lld", (long long)info.st_size,
-            (long long)KDST__IMAGE_FILE);
-    f->bytes = (size_t)info.st_size;
-    return KDST_STATUS_OK;
-}
-
-static kdst_status read_file(kdst__memory *memory, const char *path, file *f, kdst__failure *failure)
-{
-    kdst_status status = open_file(path, f, failure);
-    if (status) return status;
-    f->data = kdst__alloc(memory, f->bytes);
-    if (!f->data) return kdst__failure_set(failure, KDST_STATUS_OUT_OF_MEMORY, "out of memory");
-    for (size_t got = 0; got < f->bytes;) {
-        ssize_t n = read(f->fd, f->data + got, f->bytes - got);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail_system(failure, errno);
-        if (n == 0) return kdst__failure_set(failure, KDST_STATUS_IO, "became shorter while it was read");
-        got += (size_t)n;
-    }
-    return KDST_STATUS_OK;
-}
-
-static kdst_status decode(kdst__memory *memory, const file *f, kdst__image *out, kdst__failure *failure)
+static kdst_status decode(kdst__memory *memory, const kdst__contents *f, kdst__image *out, kdst__failure *failure)
 {
     static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
     if (f->bytes >= sizeof png && !memcmp(f->data, png, sizeof png))
@@ -118,13 +69,12 @@ kdst_status
 kdst__image_read(kdst__memory *memory, const char *path, int64_t channels, kdst__image *out, kdst__failure *failure)
 {
     kdst__failure inner = {0};
-    file f = {-1, NULL, 0};
+    kdst__contents f;
     *out = (kdst__image){0};
-    kdst_status status = read_file(memory, path, &f, &inner);
+    kdst_status status = kdst__contents_read(memory, path, KDST__IMAGE_FILE, &f, &inner);
     if (!status) status = decode(memory, &f, out, &inner);
     if (!status) status = convert(memory, channels, out, &inner);
-    if (f.fd >= 0) close(f.fd);
-    kdst__free(memory, f.data, f.bytes);
+    kdst__contents_destroy(memory, &f);
     if (!status) return status;
     char shown[KDST__SHOWN_TEXT];
     kdst__image_destroy(memory, out);
