@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data sets: images [N, C, H, W] with labels [N], read whole from files or made from tensors, or one by one from folders and callbacks.
+/* Data sets: images [N, C, H, W], or sequences of images [N, T, C, H, W], with labels [N], read whole from files or made from tensors, or one
+ * by one from folders and callbacks.
  *
  * Every file of arrays may be gzip-compressed, which is recognised by its content. Files are checked against their own headers: one that is
  * too short or too long is refused.
@@ -19,7 +20,8 @@ typedef struct kdst_dataset kdst_dataset;
 /** Makes a data set from tensors.
  *
  *  @param      ctx      the context; retained by the data set
- *  @param      images   [N, C, H, W], N >= 1, uint8 (0 to 255 stands for 0 to 1), float32 or float64; retained: do not write to it any more
+ *  @param      images   [N, C, H, W] or [N, T, C, H, W], N >= 1, uint8 (0 to 255 stands for 0 to 1), float32 or float64; retained: do not
+ *                       write to it any more
  *  @param      labels   int32 [N], each in [0, classes); retained: do not write to it any more
  *  @param      classes  K >= 1; 0: the largest label + 1
  *  @param[out] out      new; released with kdst_dataset_release
@@ -184,7 +186,7 @@ KDST_API int64_t kdst_dataset_get_count(const kdst_dataset *dataset);
  *  @thread any   @since 0.1 */
 KDST_API int64_t kdst_dataset_get_classes(const kdst_dataset *dataset);
 
-/** Name of a class: of a folder of images, its folder.
+/** Name of a class: of a folder of images or recordings, its folder.
  *
  *  @param dataset  nullable
  *  @param label    0 to K - 1
@@ -200,11 +202,18 @@ KDST_API const char *kdst_dataset_get_class_name(const kdst_dataset *dataset, in
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_shape(kdst_dataset *dataset, int64_t *out);
 
-/** One image, as it is stored.
+/** Number of images of a sample.
+ *
+ *  @param dataset  nullable
+ *  @return         T of a data set of sequences, such as recordings of events; 0 for single images and NULL
+ *  @thread any   @since 0.1 */
+KDST_API int64_t kdst_dataset_get_steps(const kdst_dataset *dataset);
+
+/** One image, or sequence of images, as it is stored.
  *
  *  @param      dataset  the data set
  *  @param      sample   0 to N - 1
- *  @param[out] out      new; [C, H, W]; released with kdst_tensor_release
+ *  @param[out] out      new; [C, H, W] or [T, C, H, W]; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL, sample), OUT_OF_MEMORY, and what an image's file or callback gives: NOT_FOUND, IO, FORMAT, SHAPE,
  *          UNSUPPORTED, STATE, CALLBACK
  *  @thread context   @since 0.1 */
@@ -213,7 +222,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_image(kdst_dataset *dataset
 /** All images.
  *
  *  @param      dataset  the data set
- *  @param[out] out      borrowed while the data set lives; [N, C, H, W], not to be written to
+ *  @param[out] out      borrowed while the data set lives; [N, C, H, W] or [N, T, C, H, W], not to be written to
  *  @status INVALID_ARGUMENT (NULL), UNSUPPORTED (images come one by one: kdst_dataset_get_image)
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_images(kdst_dataset *dataset, kdst_tensor **out);
@@ -226,7 +235,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_images(kdst_dataset *datase
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_dataset_get_labels(kdst_dataset *dataset, kdst_tensor **out);
 
-/** Mean and standard deviation (of the population) of each channel over all pixels, uint8 scaled to [0, 1].
+/** Mean and standard deviation (of the population) of each channel over all pixels, uint8 scaled to [0, 1] (events: taken as they are).
  *
  *  @param      dataset        the data set
  *  @param[out] out_mean       [channels]

@@ -11,6 +11,7 @@
 #include <kdst/dataset.h>
 #include <kdst/distillation.h>
 #include <kdst/elementwise.h>
+#include <kdst/encoding.h>
 #include <kdst/frozen.h>
 #include <kdst/hook.h>
 #include <kdst/indexing.h>

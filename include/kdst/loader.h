@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loaders: batches of a data set, shuffled, augmented and normalised, prepared ahead by a thread of their own.
+/* Loaders: batches of a data set, shuffled, augmented, normalised and encoded over time, prepared ahead by a thread of their own.
  *
- * Order and augmentation are pure functions of (seed, epoch, sample), so an epoch can be entered at any batch and is the same for any
+ * Order, augmentation and spikes are pure functions of (seed, epoch, sample), so an epoch can be entered at any batch and is the same for any
  * number of threads, with or without prefetching.
  */
 #ifndef KDST_LOADER_H
@@ -28,6 +28,10 @@ typedef struct kdst_loader kdst_loader;
  *  the share that is left. w comes from Beta(alpha, alpha) with the option as alpha, once for each batch; with both, each is done to
  *  half of the batches. Such batches have two labels: kdst_loader_next_mixed.
  *
+ *  With an encoding the pixels, after all else that is done to them, become input over T steps (kdst/encoding.h); poisson and latency take what is
+ *  in [0, 1]. Batches over time, of an encoding or of a data set of sequences, have the axes [T, B, C, H, W], with time "second"
+ *  [B, T, C, H, W]. A sequence is augmented as a whole, all its images alike.
+ *
  *  An epoch has as many samples as the data set. sampler "balanced" takes each class that occurs equally often (to one sample): of a class
  *  with fewer samples some come again, of one with more some are left out, others in each epoch.
  *
@@ -37,9 +41,12 @@ typedef struct kdst_loader kdst_loader;
  *                       "balanced", seed [0,inf) = 0, drop_last 0 | 1 = 0 (leave a smaller last batch out),
  *                       crop_padding [0,1024] = 0, flip 0 | 1 = 0, mean and deviation (one per channel or one for all) = 0 and 1,
  *                       mixup [0,1000] = 0 and cutmix [0,1000] = 0 (0: not), prefetch [0,64] = 2 (batches prepared ahead; 0: none, and no
- *                       thread; always 0 for a data set by callback), dtype "float32" | "float64"
+ *                       thread; always 0 for a data set by callback), dtype "float32" | "float64", encoding "none" | "static" | "poisson" |
+ *                       "latency", steps [1,1000000] = 5 (T of an encoding), rate [0,1] = 1 of poisson; latency "linear" | "logarithmic",
+ *                       threshold [0,1) = 0.01 and tau [0,inf) = 0 of latency; time "first" | "second"
  *  @param[out] out      new; released with kdst_loader_release
- *  @status INVALID_ARGUMENT (NULL, batch, option, deviation not > 0, no whole batch with drop_last), OUT_OF_MEMORY
+ *  @status INVALID_ARGUMENT (NULL, batch, option, deviation not > 0, no whole batch with drop_last, an encoding of sequences, mixing of
+ *          encoded images or of sequences with time first), OUT_OF_MEMORY
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_loader_create(
     kdst_dataset *dataset, int64_t batch, const kdst_options *options, kdst_loader **out);
@@ -77,12 +84,12 @@ KDST_API void kdst_loader_release(kdst_loader *loader);
 /** Next batch of the epoch.
  *
  *  @param      loader      the loader
- *  @param[out] out_images  new; [B, C, H, W]; NULL at the end of the epoch, and again until kdst_loader_set_epoch or
+ *  @param[out] out_images  new; [B, C, H, W], over time [T, B, C, H, W]; NULL at the end of the epoch, and again until kdst_loader_set_epoch or
  *                          kdst_loader_set_position; released with kdst_tensor_release
  *  @param[out] out_labels  new; int32 [B]; NULL at the end; released with kdst_tensor_release
  *  @status INVALID_ARGUMENT (NULL), STATE (a loader that mixes: kdst_loader_next_mixed; called by the function that gives the images),
- *          OUT_OF_MEMORY, and what an image's file or callback gives: NOT_FOUND, IO, FORMAT, SHAPE, UNSUPPORTED, CALLBACK; after a failure the
- *          same batch is next
+ *          OUT_OF_MEMORY, and what an image's file or callback gives: NOT_FOUND, IO, FORMAT, SHAPE, UNSUPPORTED, CALLBACK, and
+ *          INVALID_ARGUMENT for a pixel that the encoding does not take; after a failure the same batch is next
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_loader_next(kdst_loader *loader, kdst_tensor **out_images, kdst_tensor **out_labels);
 
@@ -91,7 +98,7 @@ KDST_API KDST_NODISCARD kdst_status kdst_loader_next(kdst_loader *loader, kdst_t
  *  The loss of a mixed batch is weight * loss(labels) + (1 - weight) * loss(others).
  *
  *  @param      loader      the loader
- *  @param[out] out_images  new; [B, C, H, W]; NULL at the end of the epoch; released with kdst_tensor_release
+ *  @param[out] out_images  new; [B, C, H, W], over time [T, B, C, H, W]; NULL at the end of the epoch; released with kdst_tensor_release
  *  @param[out] out_labels  new; int32 [B]; NULL at the end; released with kdst_tensor_release
  *  @param[out] out_others  new; int32 [B], the labels of what was mixed in (the same where nothing was); NULL at the end; released with
  *                          kdst_tensor_release

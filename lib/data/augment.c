@@ -3,7 +3,7 @@
  *
  *     crop:      an offset (i, j) in [0, 2 p]^2, all equally likely; out[y, x] = padded[y + i, x + j]
  *     mirror:    out[y, x] = crop[y, W - 1 - x]
- *     normalise: (x - mean[c]) / deviation[c], computed in double and rounded once; a byte v stands for x = v / 255
+ *     normalise: (x - mean[c]) / deviation[c], computed in double and rounded once; a byte v stands for x = v / unit
  *
  * A byte has 256 values, so each channel has a table of results. Places and mirrors are those of the steps (steps.c).
  */
@@ -115,11 +115,12 @@ static inline void fill(void *out, bool wide_out, int64_t n, double value)
 static void
 copy_pixels(const kdst__augment *a, int64_t c, const void *in, int64_t from, int64_t step, int64_t n, void *out)
 {
-    double mean = a->mean[c], deviation = a->deviation[c];
+    int64_t k = c % a->period;
+    double mean = a->mean[k], deviation = a->deviation[k];
     if (a->bytes && a->wide_out)
-        row_bytes_f64((const uint8_t *)in + from, step, n, (const double *)a->table + 256 * c, out);
+        row_bytes_f64((const uint8_t *)in + from, step, n, (const double *)a->table + 256 * k, out);
     else if (a->bytes)
-        row_bytes_f32((const uint8_t *)in + from, step, n, (const float *)a->table + 256 * c, out);
+        row_bytes_f32((const uint8_t *)in + from, step, n, (const float *)a->table + 256 * k, out);
     else if (a->wide_in && a->wide_out)
         row_reals(in, true, from, step, n, mean, deviation, out, true);
     else if (a->wide_in)
@@ -147,10 +148,10 @@ static span span_of(int64_t w, placement p)
 
 static void run_row(const kdst__augment *a, int64_t c, const span *s, const void *in, char *out)
 {
-    int64_t size = a->wide_out ? 8 : 4;
-    if (s->left) fill(out, a->wide_out, s->left, a->black[c]);
+    int64_t size = a->wide_out ? 8 : 4, k = c % a->period;
+    if (s->left) fill(out, a->wide_out, s->left, a->black[k]);
     if (s->count) copy_pixels(a, c, in, s->from, s->step, s->count, out + s->left * size);
-    if (s->right) fill(out + (s->left + s->count) * size, a->wide_out, s->right, a->black[c]);
+    if (s->right) fill(out + (s->left + s->count) * size, a->wide_out, s->right, a->black[k]);
 }
 
 static void run_plane(const kdst__augment *a, int64_t c, int64_t down, const span *s, const char *in, char *out)
@@ -159,7 +160,7 @@ static void run_plane(const kdst__augment *a, int64_t c, int64_t down, const spa
     for (int64_t y = 0; y < h; y++, out += a->width * size_out) {
         int64_t from = y + down;
         if (from < 0 || from >= h)
-            fill(out, a->wide_out, a->width, a->black[c]);
+            fill(out, a->wide_out, a->width, a->black[c % a->period]);
         else
             run_row(a, c, s, in + from * a->width * size_in, out);
     }
@@ -185,9 +186,9 @@ void kdst__augment_run(const kdst__augment *a, uint64_t key, int64_t sample, con
 
 static void fill_table(kdst__augment *a)
 {
-    for (int64_t c = 0; c < a->channels; c++)
+    for (int64_t c = 0; c < a->period; c++)
         for (int64_t v = 0; v < 256; v++)
-            put(a->table, a->wide_out, 256 * c + v, ((double)v / 255 - a->mean[c]) / a->deviation[c]);
+            put(a->table, a->wide_out, 256 * c + v, ((double)v / a->unit - a->mean[c]) / a->deviation[c]);
 }
 
 bool kdst__augment_create(
@@ -195,7 +196,7 @@ bool kdst__augment_create(
     int64_t deviations, kdst__augment *out)
 {
     kdst__augment a = settings;
-    size_t n = (size_t)a.channels, tables = a.bytes ? 256 * (a.wide_out ? sizeof(double) : sizeof(float)) : 0;
+    size_t n = (size_t)a.period, tables = a.bytes ? 256 * (a.wide_out ? sizeof(double) : sizeof(float)) : 0;
     if (kdst__mul_overflows(n, 3 * sizeof(double) + tables, &a.block_bytes)) return false;
     a.block = kdst__alloc(memory, a.block_bytes);
     if (!a.block) return false;
@@ -203,7 +204,7 @@ bool kdst__augment_create(
     a.deviation = a.mean + n;
     a.black = a.deviation + n;
     a.table = a.black + n;
-    for (int64_t c = 0; c < a.channels; c++) {
+    for (int64_t c = 0; c < a.period; c++) {
         a.mean[c] = means == 0 ? 0 : mean[means == 1 ? 0 : c];
         a.deviation[c] = deviations == 0 ? 1 : deviation[deviations == 1 ? 0 : c];
         a.black[c] = (0 - a.mean[c]) / a.deviation[c];

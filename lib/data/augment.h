@@ -12,20 +12,23 @@
 
 typedef struct kdst__augment {
     int64_t channels, height, width;
+    int64_t
+        period;  /* channels of one image: of a sequence, whose images lie one behind another, fewer than `channels` */
+    double unit; /* of bytes: the one that stands for 1 */
     kdst__step crop;          /* to the image's own size; padding 0: no crop */
     kdst__step flip;          /* across; probability 0: none */
-    bool bytes;               /* pixels are uint8, 255 = 1; else reals */
+    bool bytes;               /* pixels are uint8; else reals */
     bool wide_in;             /* reals: float64, else float32 */
     bool wide_out;            /* batches are float64, else float32 */
-    double *mean, *deviation; /* [channels] */
-    double *black;            /* [channels], the value of 0 */
-    void *table;              /* bytes: [channels, 256] of the batch's type, the value of each byte */
+    double *mean, *deviation; /* [period] */
+    double *black;            /* [period], the value of 0 */
+    void *table;              /* bytes: [period, 256] of the batch's type, the value of each byte */
     void *block;              /* holds the four */
     size_t block_bytes;
 } kdst__augment;
 
 /* Fills the tables; `settings` has everything but the pointers. means, deviations: 0 values (then 0 and 1), 1 for all
- * channels, or one for each. False when there is no memory. */
+ * channels, or one for each of an image. False when there is no memory. */
 bool kdst__augment_create(
     kdst__memory *memory, kdst__augment settings, const double *mean, int64_t means, const double *deviation,
     int64_t deviations, kdst__augment *out);

@@ -306,7 +306,9 @@ kdst_status kdst_augmentation_run(
     kdst__pixels pixels = {
         {size[1], size[2], size[3]},
         images->dtype,
-        images->dtype == KDST_DTYPE_FLOAT64 ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32};
+        images->dtype == KDST_DTYPE_FLOAT64 ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32,
+        size[1],
+        255};
     status = kdst__program_create(ctx, function, pixels, a->steps, a->count, &p);
     const int64_t shape[] = {size[0], p.out.c, p.out.h, p.out.w};
     if (!status) status = kdst__tensor_to_contiguous(function, images, &x);

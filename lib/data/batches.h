@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the batches of an epoch hold: which samples in which order, augmented into plain buffers, and mixed.
+/* What the batches of an epoch hold: which samples in which order, augmented into plain buffers, encoded over time, and mixed.
  *
  * One thread at a time works with it: the loader's own when it has one, else the one that calls. It points into the
  * data set, which its owner holds, and allocates nothing after its creation (but what a source of images does).
@@ -8,6 +8,7 @@
 #define KDST_DATA_BATCHES_H
 
 #include "data/dataset.h"
+#include "data/encode.h"
 #include "data/program.h"
 #include "data/sampler.h"
 
@@ -17,13 +18,16 @@ typedef struct kdst__batches {
     const kdst_dataset *dataset;
     const int32_t *labels;
     int64_t samples, size, count;    /* of the data set; of a whole batch; batches of an epoch */
-    size_t bytes_in, bytes_out;      /* of one image */
+    size_t bytes_in, bytes_out;      /* of one sample */
+    int64_t steps;                   /* T of the batches; 0: single images */
+    bool time_first;                 /* [T, B, C, H, W], else [B, T, C, H, W]; with steps */
+    kdst__encode encode;             /* of single images */
     uint64_t seed, key;              /* key: of seed and epoch */
     int64_t epoch;                   /* that key and order are made for; -1: none */
     double mixup, cutmix;            /* parameters of the beta distributions; 0: not */
     int64_t *partners;               /* [size] when mixing */
     char *spare;                     /* bytes_out when mixing: one image */
-    char *scratch;                   /* [workers] blocks for the program, and for a fetched image */
+    char *scratch;                   /* [workers] blocks for the program, a fetched and a made image */
     size_t scratch_bytes, own_bytes; /* of one worker; of the block that holds all */
     void *block;
 } kdst__batches;

@@ -32,10 +32,11 @@ check_kinds(kdst_context *ctx, const char *function, const kdst_tensor *images, 
     if (labels->dtype != KDST_DTYPE_INT32)
         return kdst__fail(
             ctx, KDST_STATUS_DTYPE, "%s: labels are %s, expected int32", function, kdst_dtype_get_name(labels->dtype));
-    if (images->rank != 4 || labels->rank != 1 || images->shape[0] != labels->shape[0])
+    if ((images->rank != 4 && images->rank != 5) || labels->rank != 1 || images->shape[0] != labels->shape[0])
         return kdst__fail(
-            ctx, KDST_STATUS_SHAPE, "%s: images are %s and labels %s, expected [N, C, H, W] and [N]", function,
-            kdst__shape_text(images->rank, images->shape, a), kdst__shape_text(labels->rank, labels->shape, b));
+            ctx, KDST_STATUS_SHAPE, "%s: images are %s and labels %s, expected [N, C, H, W] or [N, T, C, H, W] and [N]",
+            function, kdst__shape_text(images->rank, images->shape, a),
+            kdst__shape_text(labels->rank, labels->shape, b));
     if (!kdst__tensor_count(images))
         return kdst__fail(
             ctx, KDST_STATUS_SHAPE, "%s: images are %s, which is no sample or no pixel", function,
@@ -114,7 +115,9 @@ kdst_status kdst__dataset_new(
     d->count = x->shape[0];
     d->classes = classes;
     d->dtype = x->dtype;
-    memcpy(d->shape, x->shape + 1, sizeof d->shape);
+    d->unit = 255;
+    d->steps = x->rank == 5 ? x->shape[1] : 0;
+    memcpy(d->shape, x->shape + x->rank - 3, sizeof d->shape);
     *out = d;
     return KDST_STATUS_OK;
 fail:
@@ -139,6 +142,7 @@ kdst_status kdst__dataset_new_source(
     d->count = y->shape[0];
     d->classes = classes;
     d->dtype = dtype;
+    d->unit = 255;
     memcpy(d->shape, shape, sizeof d->shape);
     kdst__handle_retain(d->source = source);
     if (numbers) {
@@ -224,7 +228,9 @@ kdst_status kdst_dataset_get_image(kdst_dataset *d, int64_t sample, kdst_tensor 
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: sample is %lld, allowed is 0 to %lld", function, (long long)sample,
             (long long)(d->count - 1));
-    kdst_status status = kdst__tensor_new(ctx, function, d->dtype, 3, d->shape, false, &t);
+    const int64_t shape[] = {d->steps, d->shape[0], d->shape[1], d->shape[2]};
+    int32_t rank = d->steps ? 4 : 3;
+    kdst_status status = kdst__tensor_new(ctx, function, d->dtype, rank, shape + 4 - rank, false, &t);
     if (status) return status;
     const void *image = kdst__dataset_fetch(d, sample, kdst__tensor_data(t), &failure);
     if (!image) {
@@ -262,6 +268,11 @@ kdst_status kdst_dataset_get_shape(kdst_dataset *d, int64_t *out)
     for (int i = 0; out && i < 3; i++)
         out[i] = status ? 0 : d->shape[i];
     return status;
+}
+
+int64_t kdst_dataset_get_steps(const kdst_dataset *dataset)
+{
+    return dataset ? dataset->steps : 0;
 }
 
 kdst_status kdst_dataset_get_images(kdst_dataset *d, kdst_tensor **out)

@@ -12,20 +12,28 @@
 
 struct kdst_dataset {
     kdst__handle base;
-    kdst_tensor *images;  /* [N, C, H, W] uint8, float32 or float64; NULL: `source` gives them */
+    kdst_tensor *images;  /* [N, C, H, W] or [N, T, C, H, W] uint8, float32 or float64; NULL: `source` gives them */
     kdst__images *source; /* retained, or NULL */
     int64_t *numbers;     /* [N] of the samples in `source`; NULL: the same */
     kdst_tensor *labels;  /* [N] int32, each in [0, classes) */
     int64_t count, classes;
+    int64_t steps;      /* T of sequences of images; 0: single images */
     int64_t shape[3];   /* of an image */
     kdst_dtype dtype;   /* of its pixels */
+    double unit;        /* the byte that stands for 1: 255, of events 1 */
     kdst__names *names; /* of the classes, shared by parts; NULL: none */
 };
 
-/* Bytes of a stored image. */
+/* Images of a sample. */
+static inline int64_t kdst__dataset_frames(const kdst_dataset *d)
+{
+    return d->steps ? d->steps : 1;
+}
+/* Bytes of a stored sample. */
 static inline size_t kdst__dataset_image_bytes(const kdst_dataset *d)
 {
-    return (size_t)(d->shape[0] * d->shape[1] * d->shape[2] * kdst_dtype_get_size(d->dtype));
+    int64_t pixels = kdst__dataset_frames(d) * d->shape[0] * d->shape[1] * d->shape[2];
+    return (size_t)(pixels * kdst_dtype_get_size(d->dtype));
 }
 /* An image: its address in memory, or fetched into `room`; NULL on failure. */
 const void *kdst__dataset_fetch(const kdst_dataset *d, int64_t sample, void *room, kdst__failure *failure);

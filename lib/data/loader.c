@@ -18,7 +18,9 @@ typedef struct config {
     int64_t mean_count, deviation_count;
     double mean[KDST__MAX_LIST], deviation[KDST__MAX_LIST];
     double mixup, cutmix;
-    int32_t dtype, sampler;
+    int64_t steps;
+    double rate, threshold, tau;
+    int32_t dtype, sampler, encoding, latency, time;
 } config;
 
 static const kdst__option options_table[] = {
@@ -39,6 +41,15 @@ static const kdst__option options_table[] = {
     KDST__FLOAT(config, cutmix, 0, 0, 1000, "parameter of cutmix's beta distribution; 0: none"),
     KDST__INT(config, prefetch, 2, 0, 64, "batches prepared ahead by a thread; 0: none, and no thread"),
     KDST__CHOICE(config, dtype, "float32", "float32|float64", "element type of the batches"),
+    KDST__CHOICE(
+        config, encoding, "none", "none|static|poisson|latency", "images become input over time (kdst/encoding.h)"),
+    KDST__INT(config, steps, 5, 1, 1000000, "T of an encoding"),
+    KDST__FLOAT(config, rate, 1, 0, 1, "of poisson: spikes a step where a pixel is 1"),
+    KDST__CHOICE(config, latency, "linear", "linear|logarithmic", "rule of latency"),
+    KDST__FLOAT_BELOW(config, threshold, 0.01, 0, 1, "of latency: what is not above it never fires"),
+    KDST__FLOAT(
+        config, tau, 0, 0, INFINITY, "of latency, logarithmic: time constant in steps; 0: so that the steps are used"),
+    KDST__CHOICE(config, time, "first", "first|second", "axis of time, before or behind that of the batch"),
 };
 const kdst__schema kdst__schema_loader = {"loader", options_table, KDST__COUNT(options_table), NULL, 0};
 
@@ -75,6 +86,15 @@ static kdst_status check(const parts *p, const config *c)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: batch is %lld, %lld samples make no whole one for drop_last",
             p->function, (long long)p->batch, (long long)p->dataset->count);
+    if (c->encoding && p->dataset->steps)
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "%s: an encoding is for single images, the data set has %lld steps a sample", p->function,
+            (long long)p->dataset->steps);
+    if ((c->mixup > 0 || c->cutmix > 0) && (c->encoding || (p->dataset->steps && !c->time)))
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT,
+            "%s: mixup and cutmix are for single images and for sequences with time second", p->function);
     if (p->weights && c->sampler)
         return kdst__fail(
             ctx, KDST_STATUS_INVALID_ARGUMENT, "%s: sampler is given beside weights, which are a sampler", p->function);
@@ -101,7 +121,8 @@ static kdst_status make_program(kdst_loader *l, const parts *p, const config *c)
 {
     const kdst_dataset *d = l->dataset;
     kdst_context *ctx = l->base.ctx;
-    kdst__pixels pixels = {{d->shape[0], d->shape[1], d->shape[2]}, d->dtype, l->dtype};
+    kdst__pixels pixels = {
+        {kdst__dataset_frames(d) * d->shape[0], d->shape[1], d->shape[2]}, d->dtype, l->dtype, d->shape[0], d->unit};
     size_t bytes = (size_t)(3 + (p->augmentation ? p->augmentation->count : 0)) * sizeof(kdst__step);
     kdst__step *steps = kdst__alloc(kdst__context_memory(ctx), bytes);
     if (!steps) return kdst__fail_memory(ctx, p->function);
@@ -118,6 +139,16 @@ static int32_t sampler_of(const parts *p, const config *c)
     return c->shuffle ? KDST__SAMPLER_SHUFFLE : KDST__SAMPLER_SEQUENTIAL;
 }
 
+/* How samples lie in time. */
+static kdst_status set_up_time(kdst_loader *l, const parts *p, const config *c)
+{
+    kdst__batches *b = &l->batches;
+    b->encode = (kdst__encode){c->encoding, c->latency, c->steps, c->rate, c->threshold, c->tau};
+    b->steps = c->encoding ? c->steps : l->dataset->steps;
+    b->time_first = !c->time;
+    return kdst__encode_set_up(l->base.ctx, p->function, &b->encode);
+}
+
 /* Everything of `l` that takes memory but the program. */
 static kdst_status set_up(kdst_loader *l, const parts *p, const config *c)
 {
@@ -132,7 +163,9 @@ static kdst_status set_up(kdst_loader *l, const parts *p, const config *c)
     b->size = p->batch < d->count ? p->batch : d->count;
     b->count = c->drop_last ? d->count / b->size : (d->count - 1) / b->size + 1;
     b->bytes_in = kdst__dataset_image_bytes(d);
-    b->bytes_out = (size_t)(e.c * e.h * e.w * kdst_dtype_get_size(l->dtype));
+    size_t made = (size_t)(e.c * e.h * e.w * kdst_dtype_get_size(l->dtype));
+    if (kdst__mul_overflows(made, (size_t)(b->encode.kind ? b->steps : 1), &b->bytes_out))
+        return KDST_STATUS_OUT_OF_MEMORY;
     b->seed = (uint64_t)c->seed;
     b->epoch = -1;
     b->mixup = c->mixup;
@@ -156,13 +189,15 @@ static kdst_status make(const parts *p, const kdst_options *options, kdst_loader
     if (!l) return kdst__fail_memory(ctx, p->function);
     kdst__handle_retain(l->dataset = p->dataset);
     l->dtype = c.dtype == 1 ? KDST_DTYPE_FLOAT64 : KDST_DTYPE_FLOAT32;
-    status = make_program(l, p, &c);
+    status = set_up_time(l, p, &c);
+    if (!status) status = make_program(l, p, &c);
     if (!status) {
         status = set_up(l, p, &c);
         if (status == KDST_STATUS_IO)
             status = kdst__fail(
-                ctx, KDST_STATUS_OUT_OF_MEMORY, "%s: the system refuses a thread for prefetch %lld; prefetch 0 needs none",
-                p->function, (long long)c.prefetch);
+                ctx, KDST_STATUS_OUT_OF_MEMORY,
+                "%s: the system refuses a thread for prefetch %lld; prefetch 0 needs none", p->function,
+                (long long)c.prefetch);
         else if (status)
             status = kdst__fail_memory(ctx, p->function);
     }
@@ -314,7 +349,7 @@ kdst_status kdst_loader_get_shape(kdst_loader *l, int64_t *out)
     kdst__enter(l->base.ctx);
     if (!out) return kdst__fail(l->base.ctx, KDST_STATUS_INVALID_ARGUMENT, "loader_get_shape: out is NULL");
     kdst__extent e = l->batches.program.out;
-    out[0] = e.c;
+    out[0] = l->dataset->shape[0];
     out[1] = e.h;
     out[2] = e.w;
     return KDST_STATUS_OK;

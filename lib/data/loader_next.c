@@ -85,13 +85,19 @@ static kdst_status make(kdst_loader *l, const char *function, bool two, batch *b
 {
     kdst_context *ctx = l->base.ctx;
     kdst__extent e = l->batches.program.out;
-    int64_t shape[] = {kdst__batches_get_size(&l->batches, l->position), e.c, e.h, e.w};
-    kdst_status status = kdst__tensor_new(ctx, function, l->dtype, 4, shape, false, &b->images);
-    if (!status) status = kdst__tensor_new(ctx, function, KDST_DTYPE_INT32, 1, shape, false, &b->labels);
-    if (!status && two) status = kdst__tensor_new(ctx, function, KDST_DTYPE_INT32, 1, shape, false, &b->others);
+    int64_t size = kdst__batches_get_size(&l->batches, l->position), steps = l->batches.steps;
+    int64_t single[] = {size, e.c, e.h, e.w}, over_time[] = {size, steps, l->dataset->shape[0], e.h, e.w};
+    if (l->batches.time_first) {
+        over_time[0] = steps;
+        over_time[1] = size;
+    }
+    kdst_status status =
+        kdst__tensor_new(ctx, function, l->dtype, steps ? 5 : 4, steps ? over_time : single, false, &b->images);
+    if (!status) status = kdst__tensor_new(ctx, function, KDST_DTYPE_INT32, 1, &size, false, &b->labels);
+    if (!status && two) status = kdst__tensor_new(ctx, function, KDST_DTYPE_INT32, 1, &size, false, &b->others);
     if (!status) status = l->prefetch ? take_prepared(l, function, b) : fill_now(l, function, b);
     if (!status && two && !kdst__batches_mixes(&l->batches))
-        memcpy(kdst__tensor_data(b->others), kdst__tensor_data(b->labels), (size_t)shape[0] * sizeof(int32_t));
+        memcpy(kdst__tensor_data(b->others), kdst__tensor_data(b->labels), (size_t)size * sizeof(int32_t));
     return status;
 }
 

@@ -33,7 +33,8 @@ check_values(kdst_context *ctx, const char *function, const char *name, int64_t 
 
 /* Follows the shapes; *largest are the elements of the largest image. */
 static kdst_status check_steps(
-    kdst_context *ctx, const char *function, kdst__extent *e, const kdst__step *steps, int64_t count, size_t *largest)
+    kdst_context *ctx, const char *function, int64_t period, kdst__extent *e, const kdst__step *steps, int64_t count,
+    size_t *largest)
 {
     kdst_status status = KDST_STATUS_OK;
     for (int64_t i = 0; i < count && !status; i++) {
@@ -45,8 +46,8 @@ static kdst_status check_steps(
                 function, (long long)to.h, (long long)to.w, (long long)e->h, (long long)e->w,
                 (long long)steps[i].padding);
         if (steps[i].kind == KDST__STEP_NORMALIZE) {
-            status = check_values(ctx, function, "mean", steps[i].mean_count, e->c);
-            if (!status) status = check_values(ctx, function, "deviation", steps[i].deviation_count, e->c);
+            status = check_values(ctx, function, "mean", steps[i].mean_count, period);
+            if (!status) status = check_values(ctx, function, "deviation", steps[i].deviation_count, period);
         }
         if (kdst__mul_overflows((size_t)to.h, (size_t)to.w, &area) || kdst__mul_overflows(area, (size_t)to.c, &area) ||
             area > SIZE_MAX / 64)
@@ -64,6 +65,8 @@ static bool set_up(kdst__memory *memory, kdst__pixels p, leading l, kdst__progra
         .channels = p.extent.c,
         .height = p.extent.h,
         .width = p.extent.w,
+        .period = p.period,
+        .unit = p.unit,
         .bytes = p.in == KDST_DTYPE_UINT8,
         .wide_in = p.in == KDST_DTYPE_FLOAT64,
         .wide_out = out->wide_out || out->count};
@@ -83,7 +86,7 @@ kdst_status kdst__program_create(
     kdst__program p = {.in = pixels.extent, .out = pixels.extent, .wide_out = pixels.out == KDST_DTYPE_FLOAT64};
     size_t largest = (size_t)(pixels.extent.c * pixels.extent.h * pixels.extent.w);
     *out = p;
-    kdst_status status = check_steps(ctx, function, &p.out, steps, count, &largest);
+    kdst_status status = check_steps(ctx, function, pixels.period, &p.out, steps, count, &largest);
     if (status) return status;
     p.count = count - l.count;
     if (p.count) {
@@ -92,6 +95,8 @@ kdst_status kdst__program_create(
         p.steps = kdst__alloc(memory, (size_t)p.count * sizeof *p.steps);
         if (!p.steps) return kdst__fail_memory(ctx, function);
         memcpy(p.steps, steps + l.count, (size_t)p.count * sizeof *p.steps);
+        for (int64_t i = 0; i < p.count; i++)
+            p.steps[i].period = pixels.period;
     }
     bool made = set_up(memory, pixels, l, &p);
     *out = p;

@@ -24,8 +24,10 @@ typedef struct kdst__program {
 
 /* How images are stored, and the type of the results. */
 typedef struct kdst__pixels {
-    kdst__extent extent;
+    kdst__extent extent; /* of a sequence: all its images, one behind another */
     kdst_dtype in, out;
+    int64_t period; /* channels of one image */
+    double unit;    /* of bytes: the one that stands for 1 */
 } kdst__pixels;
 
 /* `steps` [count] are copied. SHAPE and INVALID_ARGUMENT when a step does not fit the images, OUT_OF_MEMORY; messages begin

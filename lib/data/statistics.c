@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mean and standard deviation of each channel.
  *
- *     mean[c] = sum x / n,  deviation[c] = sqrt(sum (x - mean[c])^2 / n)  over the n = N H W pixels of the channel
+ *     mean[c] = sum x / n,  deviation[c] = sqrt(sum (x - mean[c])^2 / n)  over the n = N T H W pixels of the channel
  *
  * Bytes are counted by value, so their sums are whole numbers and exact; numbers are summed twice, image by image, in
  * doubles. Images are visited one after the other, wherever they come from.
@@ -23,24 +23,24 @@ typedef struct gathering {
 
 static void add_bytes(gathering *g, const uint8_t *x)
 {
-    int64_t plane = g->dataset->shape[1] * g->dataset->shape[2];
-    for (int64_t c = 0; c < g->dataset->shape[0]; c++)
+    int64_t plane = g->dataset->shape[1] * g->dataset->shape[2], channels = g->dataset->shape[0];
+    for (int64_t c = 0; c < kdst__dataset_frames(g->dataset) * channels; c++)
         for (int64_t k = 0; k < plane; k++)
-            g->seen[c][x[c * plane + k]]++;
+            g->seen[c % channels][x[c * plane + k]]++;
 }
 
-/* One partial sum an image. */
+/* One partial sum a plane. */
 static void add_reals(gathering *g, const void *x)
 {
-    int64_t plane = g->dataset->shape[1] * g->dataset->shape[2];
+    int64_t plane = g->dataset->shape[1] * g->dataset->shape[2], channels = g->dataset->shape[0];
     bool narrow = g->dataset->dtype == KDST_DTYPE_FLOAT32;
-    for (int64_t c = 0; c < g->dataset->shape[0]; c++) {
+    for (int64_t c = 0; c < kdst__dataset_frames(g->dataset) * channels; c++) {
         double part = 0;
         for (int64_t k = c * plane; k < (c + 1) * plane; k++) {
-            double d = (narrow ? ((const float *)x)[k] : ((const double *)x)[k]) - g->mean[c];
+            double d = (narrow ? ((const float *)x)[k] : ((const double *)x)[k]) - g->mean[c % channels];
             part += g->power == 1 ? d : d * d;
         }
-        g->sum[c] += part;
+        g->sum[c % channels] += part;
     }
 }
 
@@ -60,7 +60,7 @@ static kdst_status gather(gathering *g)
     return KDST_STATUS_OK;
 }
 
-static void finish_bytes(const uint64_t seen[256], wide n, double *mean, double *deviation)
+static void finish_bytes(const uint64_t seen[256], wide n, double unit, double *mean, double *deviation)
 {
     uint64_t sum = 0;
     wide squares = 0;
@@ -68,9 +68,9 @@ static void finish_bytes(const uint64_t seen[256], wide n, double *mean, double 
         sum += v * seen[v];
         squares += (wide)(v * v) * seen[v];
     }
-    *mean = (double)sum / ((double)n * 255);
+    *mean = (double)sum / ((double)n * unit);
     /* n^2 variance = n sum x^2 - (sum x)^2, without rounding */
-    *deviation = sqrt((double)(n * squares - (wide)sum * sum)) / ((double)n * 255);
+    *deviation = sqrt((double)(n * squares - (wide)sum * sum)) / ((double)n * unit);
 }
 
 /* `sums` [2, channels] of zeros. */
@@ -97,12 +97,12 @@ static kdst_status measure_reals(gathering *g, double *sums, double n, double *m
 static kdst_status measure(kdst_dataset *d, void *block, void *room, double *mean, double *deviation)
 {
     gathering g = {.dataset = d, .room = room};
-    wide n = (wide)d->count * (wide)(d->shape[1] * d->shape[2]);
+    wide n = (wide)d->count * (wide)(kdst__dataset_frames(d) * d->shape[1] * d->shape[2]);
     if (d->dtype != KDST_DTYPE_UINT8) return measure_reals(&g, block, (double)n, mean, deviation);
     g.seen = block;
     kdst_status status = gather(&g);
     for (int64_t c = 0; c < d->shape[0] && !status; c++)
-        finish_bytes(g.seen[c], n, &mean[c], &deviation[c]);
+        finish_bytes(g.seen[c], n, d->unit, &mean[c], &deviation[c]);
     return status;
 }
 

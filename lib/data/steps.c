@@ -255,7 +255,8 @@ static void run_cutout(const kdst__step *s, kdst__draw d, kdst__extent e, const 
 
 /* ---- values ---- */
 
-static double grey_mean(kdst__extent e, const double *x)
+/* Of all images of a sequence. */
+static double grey_mean(kdst__extent e, int64_t period, const double *x)
 {
     static const double colours[] = {0.299, 0.587, 0.114};
     int64_t plane = e.h * e.w;
@@ -264,9 +265,9 @@ static double grey_mean(kdst__extent e, const double *x)
         double part = 0;
         for (int64_t i = 0; i < plane; i++)
             part += x[c * plane + i];
-        sum += part * (e.c == 3 ? colours[c] : 1 / (double)e.c);
+        sum += part * (period == 3 ? colours[c % 3] : 1 / (double)period);
     }
-    return sum / (double)plane;
+    return sum / (double)plane / (double)(e.c / period);
 }
 
 static double clamped(const kdst__step *s, double x)
@@ -287,7 +288,7 @@ static void run_jitter(const kdst__step *s, kdst__draw d, kdst__extent e, const 
     for (int64_t i = 0; i < n; i++)
         out[i] = s->brightness > 0 ? clamped(s, f * in[i]) : in[i];
     if (!(s->contrast > 0)) return;
-    double mean = grey_mean(e, out);
+    double mean = grey_mean(e, s->period, out);
     for (int64_t i = 0; i < n; i++)
         out[i] = clamped(s, g * out[i] + (1 - g) * mean);
 }
@@ -296,8 +297,8 @@ static void run_normalize(const kdst__step *s, kdst__extent e, const double *in,
 {
     int64_t plane = e.h * e.w;
     for (int64_t c = 0; c < e.c; c++) {
-        double mean = !s->mean_count ? 0 : s->mean[s->mean_count == 1 ? 0 : c];
-        double deviation = !s->deviation_count ? 1 : s->deviation[s->deviation_count == 1 ? 0 : c];
+        double mean = !s->mean_count ? 0 : s->mean[c % s->mean_count];
+        double deviation = !s->deviation_count ? 1 : s->deviation[c % s->deviation_count];
         for (int64_t i = c * plane; i < (c + 1) * plane; i++)
             out[i] = (in[i] - mean) / deviation;
     }

@@ -37,7 +37,7 @@ typedef struct kdst__step {
     double value;              /* erasing, cutout */
     int64_t size;              /* cutout */
     double brightness, contrast;
-    int64_t clamp; /* jitter */
+    int64_t clamp, period; /* jitter; period: channels of one image of a sequence */
     int64_t mean_count, deviation_count;
     double mean[KDST__MAX_LIST], deviation[KDST__MAX_LIST]; /* normalize */
 } kdst__step;

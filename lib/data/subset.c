@@ -21,9 +21,11 @@ gather_labels(const char *function, const kdst_dataset *d, const int64_t *number
 static kdst_status
 gather_images(const char *function, const kdst_dataset *d, const int64_t *numbers, int64_t count, kdst_tensor **out)
 {
-    int64_t shape[] = {count, d->shape[0], d->shape[1], d->shape[2]};
+    int64_t shape[KDST__MAX_RANK];
     size_t bytes = kdst__dataset_image_bytes(d);
-    kdst_status status = kdst__tensor_new(d->base.ctx, function, d->dtype, 4, shape, false, out);
+    memcpy(shape, d->images->shape, sizeof shape);
+    shape[0] = count;
+    kdst_status status = kdst__tensor_new(d->base.ctx, function, d->dtype, d->images->rank, shape, false, out);
     if (status) return status;
     const char *from = kdst__tensor_data(d->images);
     char *to = kdst__tensor_data(*out);
@@ -58,7 +60,11 @@ kdst__dataset_select(const char *function, kdst_dataset *d, const int64_t *numbe
     if (!status && d->images) status = gather_images(function, d, numbers, count, &images);
     if (!status && d->images) status = kdst__dataset_new(d->base.ctx, function, images, labels, d->classes, out);
     if (!status && !d->images) status = select_source(function, d, numbers, count, labels, out);
-    if (!status) kdst__handle_retain((*out)->names = d->names);
+    if (!status) {
+        kdst__handle_retain((*out)->names = d->names);
+        (*out)->steps = d->steps;
+        (*out)->unit = d->unit;
+    }
     kdst__handle_release(labels);
     kdst__handle_release(images);
     return status;

@@ -47,6 +47,8 @@ START_TEST(test_bounds)
                 kdst__augment a,
                     settings = {
                         .channels = CHANNELS,
+                        .period = CHANNELS,
+                        .unit = 255,
                         .height = HEIGHT,
                         .width = width,
                         .crop = {.kind = KDST__STEP_CROP, .padding = paddings[padding]},
