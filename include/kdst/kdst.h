@@ -12,6 +12,7 @@
 #include <kdst/distillation.h>
 #include <kdst/elementwise.h>
 #include <kdst/encoding.h>
+#include <kdst/events.h>
 #include <kdst/frozen.h>
 #include <kdst/hook.h>
 #include <kdst/indexing.h>

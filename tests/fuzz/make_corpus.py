@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the committed corpus of the targets npy, npz, image, safetensors and checkpoint. Pillow makes the JPEG files.
+"""Writes the committed corpus of the targets events, npy, npz, image, safetensors and checkpoint. Pillow makes the JPEG files.
 
     make_corpus.py FUZZ_CHECKPOINT      the built target, which makes a valid checkpoint
 
@@ -264,6 +264,41 @@ def make_safetensors():
         write('safetensors', 'bad-%s.safetensors' % name, content)
 
 
+def make_events():
+    """The first byte has the options: 1 text, 2 count, 4 overflow, 8 fine bins."""
+    def event(x, y, polarity, time):
+        return (x << 32 | y << 24 | polarity << 23 | time).to_bytes(5, 'big')
+
+    some = [event(i * 7 % 30, i * 5 % 34, i % 2, i * i * 900) for i in range(60)]
+    whole, mark = b''.join(some), event(3, 240, 0, 77)
+    for choice in (0, 2, 8, 10):
+        write('events', 'valid-%d' % choice, bytes((choice,)) + whole)
+    write('events', 'valid-one', b'\0' + event(29, 33, 1, (1 << 23) - 1))
+    write('events', 'valid-many', b'\2' + event(1, 2, 1, 9) * 300)
+    write('events', 'valid-overflow', b'\4' + event(1, 2, 0, 8000) + mark + event(1, 2, 1, 0) + mark * 3 + whole)
+    write('events', 'valid-overflow-fine', b'\x0e' + mark + whole)
+    write('events', 'valid-text', b'\1' + b'1 1 2 2 7\n2040 8 9 10\r\n\n 1021\t3')
+    write('events', 'valid-text-count', b'\3' + b'5 1' + b' 2' * 300)
+    bad = {
+        'empty': b'\0',
+        'cut': b'\0' + whole[:-2],
+        'x': b'\0' + whole + event(30, 0, 0, 8000000),
+        'y': b'\0' + event(0, 34, 0, 0) + whole,
+        'time': b'\0' + event(0, 0, 0, 1) + event(0, 0, 0, 0),
+        'overflow': b'\0' + mark + whole,
+        'overflow-alone': b'\4' + mark,
+        'overflow-time': b'\4' + mark + event(0, 0, 0, 5) + event(0, 0, 0, 4),
+        'text-empty': b'\1\n\n',
+        'text-id': b'\x012041 1',
+        'text-zero': b'\x010 1',
+        'text-time': b'\x011 2 1',
+        'text-number': b'\x011 12345678901234567890',
+        'text-letter': b'\x011 1\n2 x',
+    }
+    for name, content in bad.items():
+        write('events', 'bad-%s' % name, content)
+
+
 def make_checkpoint(program):
     path = CORPUS / 'checkpoint' / 'valid-run.safetensors'
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -296,6 +331,7 @@ def make_checkpoint(program):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    make_events()
     make_npy()
     make_npz()
     make_png()
