@@ -224,6 +224,7 @@ int64_t kdst_dataset_get_count(const kdst_dataset *dataset);
 int64_t kdst_dataset_get_classes(const kdst_dataset *dataset);
 const char *kdst_dataset_get_class_name(const kdst_dataset *dataset, int64_t label);
 kdst_status kdst_dataset_get_shape(kdst_dataset *dataset, int64_t *out);
+int64_t kdst_dataset_get_steps(const kdst_dataset *dataset);
 kdst_status kdst_dataset_get_image(kdst_dataset *dataset, int64_t sample, kdst_tensor **out);
 kdst_status kdst_dataset_get_images(kdst_dataset *dataset, kdst_tensor **out);
 kdst_status kdst_dataset_get_labels(kdst_dataset *dataset, kdst_tensor **out);
@@ -287,6 +288,16 @@ kdst_status kdst_tanh(kdst_tensor *x, kdst_tensor **out);
 kdst_status kdst_softplus(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
 kdst_status kdst_silu(kdst_tensor *x, kdst_tensor **out);
 kdst_status kdst_gelu(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
+
+/* encoding.h */
+kdst_status kdst_encoding_static(kdst_tensor *x, int64_t steps, kdst_tensor **out);
+kdst_status kdst_encoding_poisson(kdst_tensor *x, int64_t steps, const kdst_options *options, kdst_tensor **out);
+kdst_status kdst_encoding_latency(kdst_tensor *x, int64_t steps, const kdst_options *options, kdst_tensor **out);
+
+/* events.h */
+kdst_status kdst_events_load(kdst_context *ctx, const char *path, const kdst_options *options, kdst_tensor **out);
+kdst_status kdst_events_load_bytes(kdst_context *ctx, const void *data, int64_t bytes, const kdst_options *options, kdst_tensor **out);
+kdst_status kdst_dataset_load_events(kdst_context *ctx, const char *path, const kdst_options *options, kdst_dataset **out);
 
 /* frozen.h */
 typedef struct kdst_frozen kdst_frozen;
@@ -383,6 +394,26 @@ const char *kdst_model_get_help(int64_t index);
 int64_t kdst_model_get_channels(int64_t index);
 int64_t kdst_model_get_image_size(int64_t index);
 
+/* neuron.h */
+typedef struct kdst_neuron kdst_neuron;
+typedef struct kdst_neuron_state kdst_neuron_state;
+kdst_status kdst_neuron_create(kdst_context *ctx, const kdst_options *options, kdst_neuron **out);
+void kdst_neuron_retain(kdst_neuron *neuron);
+void kdst_neuron_release(kdst_neuron *neuron);
+kdst_status kdst_neuron_set_silent_surrogate(kdst_neuron *neuron, int32_t on);
+kdst_status kdst_neuron_run(kdst_neuron *neuron, kdst_tensor *current, kdst_tensor **out);
+kdst_status kdst_neuron_run_static(kdst_neuron *neuron, kdst_tensor *response, int64_t steps, kdst_tensor **out);
+kdst_status kdst_neuron_observe(kdst_neuron *neuron, kdst_tensor *current, kdst_tensor **out_membrane, kdst_tensor **out_increment, kdst_tensor **out_spikes, kdst_tensor **out_psc);
+kdst_status kdst_neuron_state_create(kdst_neuron *neuron, kdst_dtype dtype, int64_t rank, const int64_t *shape, kdst_neuron_state **out);
+void kdst_neuron_state_retain(kdst_neuron_state *state);
+void kdst_neuron_state_release(kdst_neuron_state *state);
+kdst_status kdst_neuron_state_step(kdst_neuron_state *state, kdst_tensor *current, kdst_tensor **out_spikes, kdst_tensor **out_psc);
+kdst_status kdst_neuron_state_reset(kdst_neuron_state *state);
+kdst_status kdst_neuron_state_get(kdst_neuron_state *state, kdst_tensor **out_membrane, kdst_tensor **out_psc);
+kdst_status kdst_neuron_state_set(kdst_neuron_state *state, kdst_tensor *membrane, kdst_tensor *psc);
+kdst_status kdst_synapse(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
+kdst_status kdst_spike_slope(kdst_tensor *x, const kdst_options *options, kdst_tensor **out);
+
 /* normalization.h */
 kdst_status kdst_batch_norm(kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var, const kdst_options *options, kdst_tensor **out);
 kdst_status kdst_batch_norm_add(kdst_tensor *x, kdst_tensor *gamma, kdst_tensor *beta, kdst_tensor *running_mean, kdst_tensor *running_var, kdst_tensor *addend, const kdst_options *options, kdst_tensor **out);
@@ -476,6 +507,27 @@ kdst_status kdst_optimizer_get_state(kdst_optimizer *optimizer, int64_t index, c
 int64_t kdst_optimizer_get_steps(const kdst_optimizer *optimizer);
 kdst_status kdst_optimizer_set_steps(kdst_optimizer *optimizer, int64_t steps);
 
+/* plasticity.h */
+typedef struct kdst_stdp kdst_stdp;
+typedef struct kdst_srdp kdst_srdp;
+kdst_status kdst_stdp_create(kdst_context *ctx, const kdst_options *options, kdst_stdp **out);
+void kdst_stdp_retain(kdst_stdp *stdp);
+void kdst_stdp_release(kdst_stdp *stdp);
+kdst_status kdst_stdp_step(kdst_stdp *stdp, kdst_tensor *pre, kdst_tensor *post, kdst_tensor *weight);
+kdst_status kdst_stdp_run(kdst_stdp *stdp, kdst_tensor *pre, kdst_tensor *post, kdst_tensor *weight);
+kdst_status kdst_stdp_get_window(kdst_stdp *stdp, int64_t lag, double *out);
+kdst_status kdst_stdp_get_traces(kdst_stdp *stdp, kdst_tensor **out_pre, kdst_tensor **out_post);
+kdst_status kdst_stdp_set_traces(kdst_stdp *stdp, kdst_tensor *pre, kdst_tensor *post);
+kdst_status kdst_stdp_reset(kdst_stdp *stdp);
+kdst_status kdst_srdp_create(kdst_context *ctx, const kdst_options *options, kdst_srdp **out);
+void kdst_srdp_retain(kdst_srdp *srdp);
+void kdst_srdp_release(kdst_srdp *srdp);
+kdst_status kdst_srdp_step(kdst_srdp *srdp, kdst_tensor *pre, kdst_tensor *post, kdst_tensor *weight);
+kdst_status kdst_srdp_run(kdst_srdp *srdp, kdst_tensor *pre, kdst_tensor *post, kdst_tensor *weight);
+kdst_status kdst_srdp_get_rates(kdst_srdp *srdp, kdst_tensor **out_pre, kdst_tensor **out_post, kdst_tensor **out_threshold);
+kdst_status kdst_srdp_set_rates(kdst_srdp *srdp, kdst_tensor *pre, kdst_tensor *post, kdst_tensor *threshold);
+kdst_status kdst_srdp_reset(kdst_srdp *srdp);
+
 /* schedule.h */
 typedef struct kdst_schedule kdst_schedule;
 kdst_status kdst_schedule_constant_create(kdst_context *ctx, kdst_schedule **out);
@@ -500,6 +552,20 @@ kdst_status kdst_lstm(kdst_tensor *x, kdst_tensor *lengths, kdst_tensor *h0, kds
 kdst_status kdst_lstm_cell(kdst_tensor *x, kdst_tensor *h, kdst_tensor *c, kdst_tensor *w_ih, kdst_tensor *w_hh, kdst_tensor *b_ih, kdst_tensor *b_hh, kdst_tensor **out_h, kdst_tensor **out_c);
 kdst_status kdst_layer_embedding_create(kdst_context *ctx, int64_t vocabulary, int64_t features, const kdst_options *options, kdst_layer **out);
 kdst_status kdst_layer_lstm_create(kdst_context *ctx, int64_t features, int64_t hidden, const kdst_options *options, kdst_layer **out);
+
+/* spiking.h */
+kdst_status kdst_layer_spiking_create(kdst_context *ctx, kdst_layer *inner, kdst_neuron *neuron, const kdst_options *options, kdst_layer **out);
+kdst_status kdst_layer_spiking_linear_create(kdst_context *ctx, int64_t in_features, int64_t out_features, kdst_neuron *neuron, const kdst_options *options, kdst_layer **out);
+kdst_status kdst_layer_spiking_conv2d_create(kdst_context *ctx, int64_t in_channels, int64_t out_channels, kdst_neuron *neuron, const kdst_options *options, kdst_layer **out);
+kdst_status kdst_layer_over_time_create(kdst_context *ctx, kdst_layer *inner, kdst_layer **out);
+kdst_status kdst_layer_synapse_create(kdst_context *ctx, const kdst_options *options, kdst_layer **out);
+kdst_status kdst_layer_spiking_pool2d_create(kdst_context *ctx, const kdst_options *options, kdst_layer **out);
+kdst_status kdst_layer_spiking_dropout_create(kdst_context *ctx, double rate, const kdst_options *options, kdst_layer **out);
+kdst_status kdst_spike_dropout(kdst_tensor *x, kdst_tensor *keep, double rate, kdst_tensor **out);
+kdst_status kdst_spiking_network_create(kdst_context *ctx, const char *architecture, kdst_neuron *neuron, const kdst_options *options, kdst_layer **out);
+kdst_status kdst_loss_spike_kernel_create(kdst_context *ctx, const kdst_options *options, kdst_loss **out);
+kdst_status kdst_loss_spike_count_create(kdst_context *ctx, const kdst_options *options, kdst_loss **out);
+kdst_status kdst_loss_spike_softmax_create(kdst_context *ctx, kdst_loss **out);
 
 /* state.h */
 typedef struct kdst_state kdst_state;

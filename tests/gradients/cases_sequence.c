@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gradient cases of embedding and lstm. */
+/* Gradient cases of embedding, lstm and synapse. */
 #include "cases.h"
 
 /* p: number of rows and columns of tokens, which are i i mod V, so some repeat and some are left out; padding index, or -1. */
@@ -69,6 +69,19 @@ static kdst_status lstm_cell(const gradient_case *c, kdst_context *ctx, kdst_ten
     return status;
 }
 
+/* p: 10 tau_s, gain */
+static kdst_status synapse(const gradient_case *c, kdst_context *ctx, kdst_tensor *const *in, kdst_tensor **out)
+{
+    kdst_options *options = NULL;
+    (void)ctx;
+    kdst_status status = kdst_options_create(&options);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_float(options, "tau_s", (double)c->p[0] / 10);
+    if (status == KDST_STATUS_OK) status = kdst_options_set_int(options, "gain", c->p[1]);
+    if (status == KDST_STATUS_OK) status = kdst_synapse(in[0], options, out);
+    kdst_options_release(options);
+    return status;
+}
+
 #define WEIGHTS(d, h) S2(4 * (h), d), S2(4 * (h), h), S1(4 * (h)), S1(4 * (h))
 
 /* clang-format off */
@@ -91,6 +104,11 @@ const gradient_case gradient_cases_sequence[] = {
     {"lstm", "views", lstm, "ttt..00", {S3(2, 5, 3), S2(2, 12), S2(3, 12), S1(12), S1(12)}, {1, 0}},
     {"lstm", "no features", lstm, ".....00", {S3(2, 2, 0), S2(8, 0), S2(8, 2), S1(8), S1(8)}, {0, 0}},
     {"lstm", "cell", lstm_cell, ".......", {S2(4, 3), WEIGHTS(3, 2), S2(4, 2), S2(4, 2)}, {0}},
+    {"synapse", "one step", synapse, ".", {S1(1)}, {30, 1}},
+    {"synapse", "more neurons than lanes", synapse, ".", {S3(7, 3, 6)}, {30, 1}},
+    {"synapse", "without gain", synapse, ".", {S2(5, 17)}, {25, 0}},
+    {"synapse", "without memory", synapse, ".", {S2(4, 3)}, {10, 1}},
+    {"synapse", "view", synapse, "t", {S2(5, 6)}, {40, 1}},
     {"lstm", "cell without states", lstm_cell, ".....00", {S2(2, 3), WEIGHTS(3, 2)}, {0}},
 };
 /* clang-format on */

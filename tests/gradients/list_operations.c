@@ -26,7 +26,8 @@ static int cases_of(const char *name)
 
 static void print_row(const char *name, const kdst__op *op)
 {
-    printf("%s\t%d\t%s\n", name, cases_of(name), op->no_backward ? op->no_backward : "");
+    const char *reason = op->no_backward ? op->no_backward : op->surrogate ? "a rule that is no derivative" : "";
+    printf("%s\t%d\t%s\n", name, cases_of(name), reason);
 }
 
 int main(void)
