@@ -146,6 +146,17 @@ KDST_API KDST_NODISCARD kdst_status kdst_optimizer_clip_norm(
  *  @thread context   @since 0.1 */
 KDST_API KDST_NODISCARD kdst_status kdst_optimizer_clip_value(kdst_optimizer *optimizer, double max_value);
 
+/** Brings every element of every parameter that is not frozen into [low, high]; NaN stays.
+ *
+ *  Behind kdst_optimizer_run it keeps weights in a range, as Zhang and Li (2020) do with [-4, 4]. The optimiser's state stays.
+ *
+ *  @param optimizer  the optimiser
+ *  @param low        may be -infinity
+ *  @param high       at least low; may be infinity
+ *  @status INVALID_ARGUMENT (NULL, low above high, NaN)
+ *  @thread context   @since 0.1 */
+KDST_API KDST_NODISCARD kdst_status kdst_optimizer_clamp(kdst_optimizer *optimizer, double low, double high);
+
 /** Updates every tensor that has a gradient and requires one; nothing is changed when one gradient is not finite.
  *
  *  @param optimizer  the optimiser

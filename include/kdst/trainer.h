@@ -47,7 +47,8 @@ typedef kdst_status (*kdst_progress_fn)(void *user_data, kdst_trainer *trainer, 
  *                         accumulate [1,1000000] = 1: batches that make one update, whose gradient is that of a batch of them all, also
  *                         where the last ones of an epoch are fewer or smaller (batch norms see each batch for itself);
  *                         clip_value and clip_norm [0,inf) = 0 (not clipped), in this order, as kdst_optimizer_clip_value and
- *                         kdst_optimizer_clip_norm;
+ *                         kdst_optimizer_clip_norm; weight_bound [0,inf) = 0 (not clamped): every parameter into [-weight_bound,
+ *                         weight_bound] after each step, as kdst_optimizer_clamp;
  *                         average_decay [0,1) = 0 (no average), average_kind "exponential" | "equal" = "exponential" (equal: an
  *                         average also with decay 0), average_warmup "none" | "ramp" | "corrected" = "none", average_from [0,1000000]
  *                         = 0 (epochs before it begins): an average as kdst_average_create makes, of the weights after each update;

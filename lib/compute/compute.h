@@ -377,6 +377,8 @@ typedef struct kdst__span {
 /* g *= factor; g to [-bound, bound], NaN stays. */
 void kdst__spans_scale(kdst__compute *cp, int64_t count, kdst__span *spans, double factor);
 void kdst__spans_clip(kdst__compute *cp, int64_t count, kdst__span *spans, double bound);
+/* Elements of any memory that stands in the place of the gradients into [low, high]; NaN stays. */
+void kdst__spans_clamp(kdst__compute *cp, int64_t count, kdst__span *spans, double low, double high);
 /* sum (scale g)^2 in double, in the order of the pieces. */
 double kdst__spans_squares(kdst__compute *cp, int64_t count, kdst__span *spans, double scale);
 /* 1 when every g is finite. */

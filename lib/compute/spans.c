@@ -75,6 +75,13 @@ static double clip_span(const kdst__spans_pass *pass, const kdst__span *span, in
     return 0;
 }
 
+static double clamp_span(const kdst__spans_pass *pass, const kdst__span *span, int64_t from, int64_t n)
+{
+    const double *bounds = pass->rule;
+    KDST__CALL(pass->cp, span->dtype, clamp_to, n, bounds[0], bounds[1], GRADIENT);
+    return 0;
+}
+
 static double squares_of(const kdst__spans_pass *pass, const kdst__span *span, int64_t from, int64_t n)
 {
     return KDST__CALL(pass->cp, span->dtype, squares, n, *(const double *)pass->rule, GRADIENT);
@@ -95,6 +102,13 @@ void kdst__spans_scale(kdst__compute *cp, int64_t count, kdst__span *spans, doub
 void kdst__spans_clip(kdst__compute *cp, int64_t count, kdst__span *spans, double bound)
 {
     kdst__spans_pass pass = {.cp = cp, .fn = clip_span, .rule = &bound, .count = count, .spans = spans};
+    kdst__spans_run(&pass, GRAIN);
+}
+
+void kdst__spans_clamp(kdst__compute *cp, int64_t count, kdst__span *spans, double low, double high)
+{
+    const double bounds[2] = {low, high};
+    kdst__spans_pass pass = {.cp = cp, .fn = clamp_span, .rule = bounds, .count = count, .spans = spans};
     kdst__spans_run(&pass, GRAIN);
 }
 

@@ -3,7 +3,8 @@
  * ICML 2013) or element by element.
  *
  * norm = (sum over tensors and elements of g^2)^(1/2), or max |g|; g *= max_norm / (norm + 1e-6) where that is below 1, as in
- * PyTorch. Sums are doubles in the order of the tensors and of their pieces.
+ * PyTorch. Sums are doubles in the order of the tensors and of their pieces. Weights, too, can be held in a range, as the official code of
+ * TSSL-BP does after each update (Zhang and Li 2020).
  */
 #include "nn/optimizer.h"
 
@@ -123,5 +124,31 @@ kdst_status kdst_optimizer_clip_value(kdst_optimizer *optimizer, double max_valu
             ctx, KDST_STATUS_INVALID_ARGUMENT, "optimizer_clip_value: max_value is %g, allowed is above 0", max_value);
     kdst__spans_clip(compute_of(optimizer), kdst__optimizer_spans(optimizer), optimizer->spans, max_value);
     touch(optimizer);
+    return KDST_STATUS_OK;
+}
+
+static void clamp(kdst_optimizer *optimizer, double low, double high)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < optimizer->count; i++) {
+        kdst_tensor *w = optimizer->entries[i].tensor;
+        if (!w->requires_grad) continue;
+        optimizer->spans[count++] =
+            (kdst__span){.dtype = w->dtype, .n = kdst__tensor_count(w), .g = kdst__tensor_data(w)};
+        kdst__tensor_touch(w);
+    }
+    kdst__spans_clamp(compute_of(optimizer), count, optimizer->spans, low, high);
+}
+
+kdst_status kdst_optimizer_clamp(kdst_optimizer *optimizer, double low, double high)
+{
+    if (optimizer == NULL) return KDST_STATUS_INVALID_ARGUMENT;
+    kdst_context *ctx = optimizer->base.ctx;
+    kdst__enter(ctx);
+    if (!(low <= high))
+        return kdst__fail(
+            ctx, KDST_STATUS_INVALID_ARGUMENT, "optimizer_clamp: low is %g, high is %g, low <= high is needed", low,
+            high);
+    clamp(optimizer, low, high);
     return KDST_STATUS_OK;
 }

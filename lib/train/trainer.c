@@ -19,6 +19,7 @@ static const kdst__option options_table[] = {
     KDST__INT(config, accumulate, 1, 1, 1000000, "batches whose gradients make one update"),
     KDST__FLOAT(config, clip_norm, 0, 0, INFINITY, "largest norm of all gradients together; 0: not clipped"),
     KDST__FLOAT(config, clip_value, 0, 0, INFINITY, "largest size of a gradient's element; 0: not clipped"),
+    KDST__FLOAT(config, weight_bound, 0, 0, INFINITY, "largest size of a weight after a step; 0: not clamped"),
     KDST__FLOAT_BELOW(config, average_decay, 0, 0, 1, "decay of the moving average of the weights; 0: none"),
     KDST__CHOICE(config, average_kind, "exponential", "exponential|equal", "equal: the plain mean; needs no decay"),
     KDST__CHOICE(config, average_warmup, "none", "none|ramp|corrected", "smaller decay at first"),

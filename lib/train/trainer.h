@@ -18,7 +18,7 @@ enum { KDST__RECOMPUTE_NONE, KDST__RECOMPUTE_AUTO };
 /* Settings of schema "trainer". */
 typedef struct kdst__trainer_config {
     int64_t epochs, bins, accumulate, average_from, average_validate, patience, keep_best;
-    double clip_norm, clip_value, average_decay, min_delta;
+    double clip_norm, clip_value, weight_bound, average_decay, min_delta;
     int32_t average_kind, average_warmup, monitor, recompute;
 } kdst__trainer_config;
 

@@ -2,7 +2,7 @@
 /* One update: batches, forward, loss, backward, clipping, the optimiser's step, the moving average.
  *
  * In order, for each of `accumulate` batches: next batch -> teacher logits (eval, not recorded) -> student logits -> loss -> backward; then
- * clipping by value, by norm -> learning rate of the step -> update -> average. Whatever fails before the update leaves parameters and
+ * clipping by value, by norm -> learning rate of the step -> update -> weights clamped -> average. Whatever fails before the update leaves parameters and
  * position as they were, but for the running statistics of batch norms and the batches that were taken.
  *
  * Accumulation: with batches of n_1 … n_k samples the gradient is sum_i n_i g_i / sum_i n_i, the one of a batch of them all, whatever
@@ -210,6 +210,8 @@ static kdst_status update(kdst_trainer *t, double *out_rate, double *out_norm)
     if (!status && t->config.clip_value > 0) status = kdst_optimizer_clip_value(t->optimizer, t->config.clip_value);
     if (!status) status = kdst_optimizer_set_learning_rate(t->optimizer, *out_rate);
     if (!status) status = kdst__optimizer_step(t->optimizer, t->config.clip_norm, out_norm);
+    if (!status && t->config.weight_bound > 0)
+        status = kdst_optimizer_clamp(t->optimizer, -t->config.weight_bound, t->config.weight_bound);
     if (status != KDST_STATUS_STATE) return status;
     const char *name = kdst__watch_gradients(t);
     if (!name) return status;

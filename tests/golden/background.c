@@ -111,6 +111,8 @@ static bool run_kind(background_case *c, const char *kind)
         run_stdp_window(c);
     else if (!strcmp(kind, "srdp"))
         run_srdp(c);
+    else if (!strcmp(kind, "surrogate"))
+        run_slope(c);
     else
         return false;
     return true;

@@ -42,5 +42,6 @@ void run_ensemble(background_case *c);
 void run_stdp(background_case *c);
 void run_stdp_window(background_case *c);
 void run_srdp(background_case *c);
+void run_slope(background_case *c);
 
 #endif

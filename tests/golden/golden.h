@@ -123,5 +123,6 @@ void array_free(array *a);
 void run_distillation(run *r, verdict *v, const cJSON *manifest);
 void run_background(run *r, verdict *v, const cJSON *manifest);
 void run_models(run *r, verdict *v, const cJSON *manifest);
+void run_tsslbp(run *r, verdict *v, const cJSON *manifest);
 
 #endif

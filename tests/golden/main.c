@@ -19,6 +19,7 @@ static const struct {
     {"background", run_background},
     {"distillation", run_distillation},
     {"models", run_models},
+    {"tsslbp", run_tsslbp},
 };
 
 static void run_directory(run *r, const char *directory)

@@ -96,6 +96,13 @@ double KDST__KERNEL(largest)(int64_t n, const real *x)
     return most;
 }
 
+void KDST__KERNEL(clamp_to)(int64_t n, double low, double high, real *y)
+{
+    const real least = (real)low, most = (real)high;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = y[i] < least ? least : y[i] > most ? most : y[i];
+}
+
 void KDST__KERNEL(clip)(int64_t n, double bound, real *y)
 {
     real b = (real)bound;
