@@ -498,6 +498,7 @@ kdst_status kdst_optimizer_add_group(kdst_optimizer *optimizer, kdst_layer *laye
 kdst_status kdst_optimizer_add_tensor(kdst_optimizer *optimizer, const char *name, kdst_tensor *tensor);
 kdst_status kdst_optimizer_clip_norm(kdst_optimizer *optimizer, double max_norm, const kdst_options *options, double *out_norm);
 kdst_status kdst_optimizer_clip_value(kdst_optimizer *optimizer, double max_value);
+kdst_status kdst_optimizer_clamp(kdst_optimizer *optimizer, double low, double high);
 kdst_status kdst_optimizer_run(kdst_optimizer *optimizer);
 kdst_status kdst_optimizer_clear_grads(kdst_optimizer *optimizer);
 kdst_status kdst_optimizer_set_learning_rate(kdst_optimizer *optimizer, double learning_rate);
