@@ -50,6 +50,9 @@ class Handles:
         self.make('kdst_state', 'kdst_state_create', ctx)
         self.make('kdst_trainer', 'kdst_trainer_create', self.of['kdst_layer'], self.of['kdst_loss'], self.of['kdst_optimizer'],
                   self.of['kdst_loader'], None)
+        for kind in ('kdst_neuron', 'kdst_stdp', 'kdst_srdp'):
+            self.make(kind, kind + '_create', ctx, None)
+        self.make('kdst_neuron_state', 'kdst_neuron_state_create', self.of['kdst_neuron'], 1, 1, label_shape)
         kdst.kdst_tensor_release(labels)
 
     def raw(self, function, *arguments):
